@@ -1,0 +1,78 @@
+# Names that the rules share, and the functions that tell a rule its inputs. No rules here.
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from canonuclei.provenance import code_digest
+from canonuclei.settings import parse_run, run_names, run_settings, supervision, validate_config
+
+validate_config(config)
+
+RESULTS = f"results/{config['dataset']}"
+LOGS = f"{RESULTS}/logs"
+RUNS = run_names(config)
+SIMULATED = config["source"] == "simulated"
+DOWNLOADED = config["source"].startswith("https://")
+if SIMULATED:
+    SOURCE = f"{RESULTS}/source"
+elif DOWNLOADED:
+    SOURCE = "resources/bbbc038"
+else:
+    SOURCE = config["source"]
+ARCHIVES = [f"{SOURCE}/{name}" for name in ("stage1_train.zip", "stage1_test.zip", "stage1_solution.csv")]
+if config["split"]["protocol"] == "official":
+    ARCHIVES += [f"{SOURCE}/{name}" for name in ("stage2_test_final.zip", "stage2_solution_final.csv")]
+
+
+wildcard_constraints:
+    run="|".join(RUNS),
+
+
+def settings_of(wildcards):
+    """The settings of a run, as parameters: a change retrains it."""
+    variant, encoder, _ = parse_run(wildcards.run)
+    return run_settings(config, variant, encoder)
+
+
+def model_of(wildcards):
+    """The kind of network of a run."""
+    return config["variants"][parse_run(wildcards.run)[0]]["model"]
+
+
+def supervision_of(wildcards):
+    """What a run was told: masks, masks+counts or instances."""
+    return supervision(model_of(wildcards), settings_of(wildcards)["alpha"])
+
+
+def encoder_weights(wildcards):
+    """The pretrained weights that a run starts from, if it does."""
+    encoder = parse_run(wildcards.run)[1]
+    pretrained = settings_of(wildcards)["encoder"]["weights"] == "imagenet" and encoder != "tiny"
+    return f"resources/weights/{encoder}.safetensors" if pretrained else []
+
+
+def instance_labels(wildcards):
+    """Instance labels for the models that are told them; the weak ones don't get the file."""
+    if supervision_of(wildcards) == "instances":
+        return f"{RESULTS}/tiles/train/instances.npy"
+    return []
+
+
+def prediction_files(wildcards):
+    """The files that hold a run's predictions."""
+    names = ["rle.json.gz", "whole.rle.json.gz"]
+    if model_of(wildcards) == "canonical":
+        names = ["csv.gz", "whole.csv.gz", "shape.json", "grid32.rle.json.gz"]
+    return [f"{RESULTS}/nuclei/{wildcards.run}.{name}" for name in names]
+
+
+def figure_run(variant):
+    """The run of a variant whose pictures are drawn: the configured encoder and seed, else its first."""
+    wanted = f"{variant}_{config['figures']['encoder']}_s{config['figures']['seed']}"
+    return next((run for run in [wanted, *RUNS] if run in RUNS and run.startswith(f"{variant}_")), None)
+
+
+FIGURE_RUNS = {name: figure_run(name) for name in ("ours", "ours-cnt")}
+CANONICAL_RUNS = [run for run in RUNS if config["variants"][parse_run(run)[0]]["model"] == "canonical"]
+OTHER_RUNS = [run for run in RUNS if run not in CANONICAL_RUNS]

@@ -1,0 +1,1 @@
+"""The networks: the canonical shape, its transform and compositing, the encoders, and the rivals."""

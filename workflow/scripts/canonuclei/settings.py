@@ -1,0 +1,57 @@
+"""A run's settings: the config's sections with the variant's own laid over them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+SECTIONS = ("input", "augmentation", "encoder", "network", "loss", "training", "prediction")
+
+
+def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``over`` laid over it, mapping by mapping; neither is changed."""
+    merged = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+            merged[key] = overlay(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[str, Any]:
+    """The settings that training of ``variant`` on ``encoder`` goes by.
+
+    Returns:
+        The sections of the config (input, augmentation, …) with the variant's overrides, and
+        ``alpha`` (weight of L_cnt, 0 if the variant names none).
+    """
+    entry = config["variants"][variant]
+    settings = {section: config[section] for section in SECTIONS}
+    settings = overlay(settings, {key: value for key, value in entry.items() if key in SECTIONS})
+    weights = settings["encoder"]["weights"]
+    settings["encoder"]["weights"] = weights[encoder] if isinstance(weights, dict) else weights
+    settings["alpha"] = float(entry.get("alpha", 0.0))
+    return settings
+
+
+def run_names(config: Mapping[str, Any]) -> list[str]:
+    """Names of all runs of the config, ``<variant>_<encoder>_s<seed>``, in its order, each once."""
+    names = (
+        f"{run['variant']}_{run['encoder']}_s{seed}" for run in config["runs"] for seed in run["seeds"]
+    )
+    return list(dict.fromkeys(names))
+
+
+def parse_run(run: str) -> tuple[str, str, int]:
+    """Variant, encoder and seed of a run's name."""
+    variant, encoder, seed = run.rsplit("_", 2)
+    return variant, encoder, int(seed.removeprefix("s"))
+
+
+def supervision(model: str, alpha: float) -> str:
+    """What a model was told: ``masks``, ``masks+counts`` or ``instances``."""
+    if model == "maskrcnn":
+        return "instances"
+    return "masks+counts" if alpha > 0 else "masks"
