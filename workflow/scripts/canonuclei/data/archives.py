@@ -1,0 +1,234 @@
+"""BBBC038's published archives, read in place: nothing is ever extracted to disk.
+
+Layout (Caicedo et al. 2019, accession BBBC038v1): ``stage1_train.zip`` holds ``ID/images/ID.png`` and
+``ID/masks/*.png``, one nucleus a file; ``stage1_test.zip`` and ``stage2_test_final.zip`` hold the images
+alone, their nuclei are run lengths in ``stage1_solution.csv`` and ``stage2_solution_final.csv``.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from ..errors import InputError
+from . import images, rle
+
+ADDRESS = "https://data.broadinstitute.org/bbbc/BBBC038"
+# The archive of each subset and, for the test sets, the table of its nuclei
+FILES = {
+    "stage1_train": ("stage1_train.zip", None),
+    "stage1_test": ("stage1_test.zip", "stage1_solution.csv"),
+    "stage2_test": ("stage2_test_final.zip", "stage2_solution_final.csv"),
+}
+# The largest published member has 2 MB; this only stops what would fill the memory
+MAX_MEMBER_BYTES = 256 * 2**20
+AGAIN = "get the file again, or remove it and let the rule `download` do so"
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """An image with its nuclei.
+
+    Attributes:
+        image_id: the published id.
+        subset: stage1_train, stage1_test or stage2_test.
+        rgb: uint8 (H, W, 3).
+        labels: int32 (H, W); 0 is background, 1…n are the nuclei, each with at least one pixel.
+    """
+
+    image_id: str
+    subset: str
+    rgb: np.ndarray
+    labels: np.ndarray
+
+
+def read_subset(source: str | Path, subset: str) -> Iterator[AnnotatedImage]:
+    """Yield the annotated images of a subset, sorted by id.
+
+    Of stage 2, rows whose ``Usage`` is ``Ignored`` are left out, and so are images without another row.
+
+    Args:
+        source: folder that holds the published files.
+        subset: stage1_train, stage1_test or stage2_test.
+
+    Raises:
+        InputError: a file is missing or cut short; an image has no masks, a mask has another size, an id
+            is there twice, or a row of run lengths does not fit its image.
+    """
+    with Archive(source, subset) as archive:
+        for image_id in archive.ids:
+            yield archive.read(image_id)
+
+
+def read_image(source: str | Path, subset: str, image_id: str) -> AnnotatedImage:
+    """Read one annotated image; see `read_subset`."""
+    with Archive(source, subset) as archive:
+        return archive.read(image_id)
+
+
+class Archive:
+    """An open subset: ``ids`` (sorted, those with nuclei to score), and ``read`` for one of them."""
+
+    def __init__(self, source: str | Path, subset: str) -> None:
+        self.subset = subset
+        name, solution = FILES[subset]
+        self.path = published_file(source, name)
+        self._zip = open_zip(self.path)
+        try:
+            self._images, self._masks = _members(self.path, self._zip)
+            self._rows: dict[str, list[rle.Row]] = {}
+            if solution is None:
+                self.ids = sorted(self._images)
+            else:
+                self._solution = published_file(source, solution)
+                self._rows = rle.read_rows(self._solution)
+                self.ids = sorted(self._rows)
+                self._check_annotated()
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._zip.close()
+
+    def read(self, image_id: str) -> AnnotatedImage:
+        """Decode an image and its nuclei."""
+        if image_id not in self._images:
+            raise InputError(f"{self.path}, {image_id}", "no such image", "check the id, or get the file again")
+        rgb = images.decode_rgb(*self._bytes(self._images[image_id]))
+        if self._rows:
+            pixels = rle.image_pixels(self._solution, self._rows[image_id], rgb.shape[:2])
+        else:
+            pixels = self._mask_pixels(image_id, rgb.shape[:2])
+        return AnnotatedImage(image_id, self.subset, rgb, paint(pixels, rgb.shape[:2]))
+
+    def _mask_pixels(self, image_id: str, shape: tuple[int, int]) -> list[np.ndarray]:
+        members = self._masks.get(image_id, [])
+        if not members:
+            raise InputError(f"{self.path}, {image_id}", "image without masks", AGAIN)
+        pixels = []
+        for member in members:
+            mask = images.decode_mask(*self._bytes(member))
+            if mask.shape != shape:
+                size = f"mask of {_size(mask.shape)} for an image of {_size(shape)}"
+                raise InputError(f"{self.path}, {member}", size, AGAIN)
+            pixels.append(np.flatnonzero(mask))
+            if pixels[-1].size == 0:
+                raise InputError(f"{self.path}, {member}", "mask without a pixel", AGAIN)
+        return pixels
+
+    def _bytes(self, member: str) -> tuple[bytes, str]:
+        return member_bytes(self.path, self._zip, member), f"{self.path}, {member}"
+
+    def _check_annotated(self) -> None:
+        missing = sorted(set(self._rows) - set(self._images))
+        if missing:
+            raise InputError(
+                f"{self.path}, {missing[0]}", f"in {self._solution.name} but not in the archive", AGAIN
+            )
+        # Stage 2's archive is mostly of images that were never scored; stage 1's has no such
+        extra = sorted(set(self._images) - set(self._rows))
+        if extra and self.subset == "stage1_test":
+            raise InputError(f"{self._solution}, {extra[0]}", "image of the archive without a row", AGAIN)
+
+
+def paint(pixels: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Label image of nuclei given as flat (row-major) pixel indices.
+
+    Published masks are disjoint. Where annotations overlap all the same, the smaller nucleus keeps the
+    pixels, so that a small one within a big one survives whatever their order; of two that are equal one
+    remains, and a mask that others cover wholly is no nucleus of its own.
+
+    Returns:
+        int32 (H, W), labels 1…n without gaps, in the order of ``pixels``.
+    """
+    order = np.argsort([-len(one) for one in pixels], kind="stable")
+    labels = np.zeros(shape[0] * shape[1], np.int32)
+    for index in order:
+        labels[pixels[index]] = index + 1
+    kept = np.unique(labels[labels > 0])
+    if kept.size < len(pixels):
+        renumbered = np.zeros(len(pixels) + 1, np.int32)
+        renumbered[kept] = np.arange(1, kept.size + 1)
+        labels = renumbered[labels]
+    return labels.reshape(shape)
+
+
+def published_file(source: str | Path, name: str) -> Path:
+    """Path of a published file in ``source``; an InputError tells how to come by it if it is not there."""
+    path = Path(source) / name
+    if not path.is_file():
+        raise InputError(path, "missing", f"set `source` to a folder that holds it or to {ADDRESS}")
+    return path
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Open an archive; one that is cut short or no archive raises an InputError."""
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise InputError(path, f"cut short or no zip archive: {_line(error)}", AGAIN) from None
+
+
+def member_bytes(path: Path, archive: zipfile.ZipFile, member: str) -> bytes:
+    """A member's content, its checksum verified; too big or broken ones raise an InputError."""
+    size = archive.getinfo(member).file_size
+    if size > MAX_MEMBER_BYTES:
+        raise InputError(f"{path}, {member}", f"{size} bytes, more than {MAX_MEMBER_BYTES}", AGAIN)
+    try:
+        # zipfile itself reads no more than the size that was just checked
+        return archive.read(member)
+    except Exception as error:  # zlib, zipfile, NotImplementedError, RuntimeError (encrypted), OSError…
+        raise InputError(f"{path}, {member}", f"cannot be read: {_line(error)}", AGAIN) from None
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Members by image id: the image, and the sorted masks. Other files are of no interest."""
+    found: dict[str, str] = {}
+    masks: dict[str, list[str]] = {}
+    for member in _unique(path, archive.namelist()):
+        parts = member.split("/")
+        if member.startswith("/") or "\\" in member or ".." in parts:
+            raise InputError(f"{path}, {member}", "member points out of the archive", AGAIN)
+        if len(parts) != 3 or not parts[2].lower().endswith(".png") or parts[2].startswith("."):
+            continue
+        if parts[1] == "images":
+            if parts[0] in found:
+                raise InputError(f"{path}, {parts[0]}", "duplicate id: two images", AGAIN)
+            found[parts[0]] = member
+        elif parts[1] == "masks":
+            masks.setdefault(parts[0], []).append(member)
+    if not found:
+        raise InputError(path, "no image as ID/images/ID.png", AGAIN)
+    orphans = sorted(set(masks) - set(found))
+    if orphans:
+        raise InputError(f"{path}, {orphans[0]}", "masks without an image", AGAIN)
+    return found, {image_id: sorted(names) for image_id, names in masks.items()}
+
+
+def _unique(path: Path, members: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for member in members:
+        if member in seen:
+            raise InputError(f"{path}, {member}", "duplicate id: the member is there twice", AGAIN)
+        seen.add(member)
+        yield member
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}×{shape[0]} px"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
