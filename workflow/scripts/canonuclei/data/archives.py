@@ -104,8 +104,8 @@ class Archive:
 
     def read(self, image_id: str) -> AnnotatedImage:
         """Decode an image and its nuclei."""
-        if image_id not in self._images:
-            raise InputError(f"{self.path}, {image_id}", "no such image", "check the id, or get the file again")
+        if image_id not in self._images or (self._rows and image_id not in self._rows):
+            raise InputError(f"{self.path}, {image_id}", "no such annotated image", "check the id")
         rgb = images.decode_rgb(*self._bytes(self._images[image_id]))
         if self._rows:
             pixels = rle.image_pixels(self._solution, self._rows[image_id], rgb.shape[:2])
@@ -227,7 +227,7 @@ def _unique(path: Path, members: Iterable[str]) -> Iterator[str]:
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}×{shape[0]} px"
+    return f"{shape[1]} x {shape[0]} px"
 
 
 def _line(error: Exception) -> str:

@@ -85,7 +85,8 @@ def _open(data: bytes, where: str, max_pixels: int) -> Image.Image:
         problem = "image cut short" if data[:4] == b"\x89PNG" else "not a PNG image"
         raise InputError(where, problem, REMEDY) from None
     if image.width * image.height > max_pixels:
-        raise InputError(where, f"{image.width}×{image.height} px, more than {max_pixels} pixels", REMEDY)
+        problem = f"{image.width} x {image.height} px, more than {max_pixels} pixels"
+        raise InputError(where, problem, REMEDY)
     return image
 
 

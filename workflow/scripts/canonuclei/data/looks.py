@@ -17,9 +17,10 @@ STAINED_FROM = 8
 def look(rgb: np.ndarray) -> str:
     """Name the look of an image.
 
-    Most pixels of an image are background, so its median grey value tells how bright the background is. A dark
-    one is fluorescence, in whatever colour it is shown. A bright one is tissue (purple on white, yellow or
-    purple: haematoxylin and eosin) if a tenth of the pixels are coloured, else brightfield (black on white).
+    Most pixels of an image are background, so its median grey value tells how bright the background is. A
+    dark one is fluorescence, in whatever colour it is shown. A bright one is tissue (purple on white, yellow
+    or purple: haematoxylin and eosin) if a tenth of the pixels are coloured, else brightfield (black on
+    white).
 
     Args:
         rgb: uint8 (H, W, 3).

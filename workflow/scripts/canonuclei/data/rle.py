@@ -47,8 +47,8 @@ def decode(text: str, shape: tuple[int, int], where: str) -> np.ndarray:
     height, width = shape
     total = height * width
     # Compared without a sum that could overflow
-    if (starts < 0).any() or (lengths < 1).any() or (starts >= total).any() or (lengths > total - starts).any():
-        raise InputError(where, f"run out of range of {width}×{height} px", REMEDY)
+    if ((starts < 0) | (starts >= total) | (lengths < 1) | (lengths > total - starts)).any():
+        raise InputError(where, f"run out of range of {width} x {height} px", REMEDY)
     order = np.argsort(starts)
     starts, lengths = starts[order], lengths[order]
     if (starts[1:] < (starts + lengths)[:-1]).any():
@@ -98,7 +98,7 @@ def image_pixels(path: Path, rows: Sequence[Row], shape: tuple[int, int]) -> lis
     for row in rows:
         where = f"{path}, row {row.line}, {row.image_id}"
         if (row.height, row.width) != shape:
-            size = f"{row.width}×{row.height} px for an image of {shape[1]}×{shape[0]} px"
+            size = f"{row.width} x {row.height} px for an image of {shape[1]} x {shape[0]} px"
             raise InputError(where, f"mask of another size: {size}", REMEDY)
         pixels.append(decode(row.runs, shape, where))
     return pixels
