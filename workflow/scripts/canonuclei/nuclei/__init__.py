@@ -1,0 +1,1 @@
+"""Predicted nuclei: measured, rendered, merged, stitched, and kept in files."""

@@ -1,0 +1,89 @@
+"""The 88-parameter MLP evaluated fast, without gradients, one row of points a coordinate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from canonuclei.models.shape import ShapeMLP
+
+
+class FusedShape:
+    """The shape's last layer u(x, y) in numpy, for rendering and measuring; p(s) = sigmoid(−u).
+
+    Coordinates are rows, (2, P), so that the layers are three matrix products over contiguous points
+    whose buffers stay in the cache; several times faster than ``ShapeMLP`` on the same points.
+
+    Args:
+        shape: the trained shape.
+        dtype: float32 for rendering, float64 for measuring.
+    """
+
+    block = 1 << 13
+
+    def __init__(self, shape: ShapeMLP, dtype: type = np.float32) -> None:
+        self.dtype = dtype
+        layers = (shape.layer1, shape.layer2, shape.layer3)
+        self.weights = [layer.weight.detach().cpu().numpy().astype(dtype) for layer in layers]
+        self.biases = [layer.bias.detach().cpu().numpy().astype(dtype)[:, None] for layer in layers]
+        # (x, y, r) sits below both hidden layers' outputs, so the concatenations cost nothing
+        self._first = np.empty((11, self.block), dtype)
+        self._second = np.empty((7, self.block), dtype)
+
+    def logit(self, points: np.ndarray) -> np.ndarray:
+        """u of (2, P) canonical points, shape (P,)."""
+        out = np.empty(points.shape[1], self.dtype)
+        for start in range(0, out.size, self.block):
+            part = points[:, start : start + self.block]
+            first, second = self._first[:, : part.shape[1]], self._second[:, : part.shape[1]]
+            first[8:10] = part
+            np.sqrt(first[8] * first[8] + first[9] * first[9], out=first[10])
+            second[4:] = first[8:]
+            first[:8] = np.maximum(self.weights[0] @ first[8:] + self.biases[0], 0)
+            second[:4] = np.maximum(self.weights[1] @ first + self.biases[1], 0)
+            out[start : start + self.block] = (self.weights[2] @ second + self.biases[2])[0]
+        return out
+
+    def instances(self, lower: np.ndarray, t: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """u of the same image points under every instance's transform (Eq. 1).
+
+        Args:
+            lower: (n, 2, 2) L.
+            t: (n, 2).
+            points: (2, P) image coordinates.
+
+        Returns:
+            (n, P) u.
+        """
+        lower, t, points = (np.asarray(value, self.dtype) for value in (lower, t, points))
+        out = np.empty((len(lower), points.shape[1]), self.dtype)
+        for index in range(len(lower)):
+            out[index] = self.logit(lower[index] @ points + t[index][:, None])
+        return out
+
+
+def grid_rows(height: int, width: int, dtype: type = np.float32) -> np.ndarray:
+    """Centres of a grid's pixels over [−1, 1]² as rows, (2, height · width): ``grid_points`` in numpy."""
+    y = (2 * np.arange(height, dtype=dtype) + 1) / height - 1
+    x = (2 * np.arange(width, dtype=dtype) + 1) / width - 1
+    return np.stack([np.tile(x, height), np.repeat(y, width)]).astype(dtype)
+
+
+def to_numpy(value: object, dtype: type = np.float32) -> np.ndarray:
+    """A tensor (on any device) or an array as a numpy array."""
+    if hasattr(value, "detach"):
+        value = value.detach().float().cpu().numpy()
+    return np.asarray(value, dtype)
+
+
+def level_logit(presence: np.ndarray, threshold: float) -> np.ndarray:
+    """The u of the outline: p(s) · p(z) ≥ threshold exactly where u ≤ log(p(z)/threshold − 1).
+
+    Args:
+        presence: (n,) p(z).
+        threshold: in (0, 1).
+
+    Returns:
+        (n,) float64; −inf where p(z) ≤ threshold, since p(s) < 1 everywhere.
+    """
+    with np.errstate(divide="ignore"):
+        return np.log(np.maximum(np.asarray(presence, np.float64) / threshold - 1, 0))

@@ -1,0 +1,35 @@
+"""Text in gzip files whose bytes depend on the text alone."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+from canonuclei.errors import InputError
+from canonuclei.files import atomic_path
+
+
+def write_gzip(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, atomically; no time and no file name go into the header."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0))
+
+
+def read_gzip(path: str | Path, remedy: str) -> str:
+    """The text of a gzip file.
+
+    Raises:
+        InputError: the file is missing, cut short, or not gzip.
+    """
+    try:
+        return gzip.decompress(Path(path).read_bytes()).decode("utf-8")
+    except FileNotFoundError:
+        raise InputError(path, "does not exist", remedy) from None
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(path, f"is cut short or no gzip file: {first_line(error)}", remedy) from None
+
+
+def first_line(error: Exception) -> str:
+    """An error's message cut to one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,94 @@
+"""Files of nuclei: ``<run>.csv.gz`` (parameters and measures) and ``<run>.shape.json`` (the shape)."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from canonuclei.errors import InputError
+from canonuclei.files import read_json, write_json
+from canonuclei.models.shape import ShapeMLP, shape_from_weights, shape_weights
+from canonuclei.nuclei.gzip_text import first_line, read_gzip, write_gzip
+from canonuclei.nuclei.rows import COLUMNS, KINDS, NUMBERS, PARAMETERS
+
+_REMEDY = "remove it and run the prediction again"
+
+
+def write_nuclei(path: str | Path, table: pd.DataFrame, parameters_only: bool = False) -> None:
+    """Write a table of nuclei: the same table gives the same bytes.
+
+    Args:
+        path: ``*.csv.gz``; replaced as a whole.
+        table: rows with ``COLUMNS`` (see ``rows.nuclei_table``); other columns are left out.
+        parameters_only: leave the measures out, as in the published tables.
+    """
+    columns = list(PARAMETERS if parameters_only else COLUMNS)
+    # 9 significant digits carry a float32 exactly: masks rendered from the file are the same masks
+    write_gzip(path, table[columns].to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+
+
+def read_nuclei(path: str | Path) -> pd.DataFrame:
+    """Read a table of nuclei.
+
+    Returns:
+        ``PARAMETERS``, and the measures where the file has them (published tables do not:
+        ``rows.add_measures`` computes them); ``group`` is Int64, <NA> where an instance has no pixel.
+
+    Raises:
+        InputError: the file is missing, cut short, or no table of nuclei.
+    """
+    text = read_gzip(path, _REMEDY)
+    try:
+        header = pd.read_csv(StringIO(text), nrows=0).columns
+        missing = [name for name in PARAMETERS if name not in header]
+        if missing:
+            raise InputError(path, f"lacks the column {missing[0]}", _REMEDY)
+        floats = {name: np.float64 for name in header if name in COLUMNS and name not in KINDS}
+        table = pd.read_csv(StringIO(text), dtype={**KINDS, **floats}, keep_default_na=False, na_values=[""])
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(path, f"is no table of nuclei: {first_line(error)}", _REMEDY) from None
+    _check(path, table)
+    return table
+
+
+def _check(path: str | Path, table: pd.DataFrame) -> None:
+    faults = {
+        "a parameter is not finite": ~np.isfinite(table[list(NUMBERS)].to_numpy()).all(axis=1),
+        "the diagonal of L is not positive": ~((table["l11"] > 0) & (table["l22"] > 0)),
+        "p is not in 0…1": ~table["p"].between(0, 1),
+        "an id comes twice in an image": table.duplicated(["image", "id"]),
+        "tile_size is not positive": table["tile_size"] < 1,
+    }
+    for problem, rows in faults.items():
+        if np.any(rows):
+            raise InputError(path, f"line {int(np.argmax(rows)) + 2}: {problem}", _REMEDY)
+
+
+def write_shape(path: str | Path, shape: ShapeMLP, settings: dict[str, Any]) -> None:
+    """Write ``*.shape.json``: the 88 weights, then the settings (threshold, normalization, versions …)."""
+    write_json(path, {"weights": shape_weights(shape), **settings})
+
+
+def read_shape(path: str | Path) -> tuple[ShapeMLP, dict[str, Any]]:
+    """The shape, and the other entries of its ``*.shape.json``.
+
+    Raises:
+        InputError: the file is missing, no JSON, or its weights are not the shape's 88.
+    """
+    try:
+        content = read_json(path)
+        shape = shape_from_weights(content.pop("weights"))
+    except FileNotFoundError:
+        raise InputError(path, "does not exist", _REMEDY) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, f"is no JSON: {first_line(error)}", _REMEDY) from None
+    except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            path, f"does not hold the shape's 88 weights: {first_line(error)}", _REMEDY
+        ) from None
+    return shape, content
