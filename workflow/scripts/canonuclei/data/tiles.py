@@ -1,0 +1,217 @@
+"""Images cut into tiles, in files that training and evaluation map into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..files import atomic_path
+from .archives import AnnotatedImage
+from .growing import GrowingArray
+from .looks import look
+from .placement import cells, place
+
+# File name, type and shape behind the tile's own number and size. `instances` is a file of its own, since
+# the weakly supervised models must not be able to read it
+ARRAYS = {
+    "images": (np.uint8, (3,)),
+    "masks": (np.uint8, ()),
+    "valid": (np.uint8, ()),
+    "instances": (np.uint16, ()),
+}
+TABLE = "tiles.csv"
+COLUMNS = (
+    *("tile", "image_id", "subset", "look", "image_height", "image_width", "tile_y", "tile_x"),
+    *("cell_y0", "cell_x0", "cell_y1", "cell_x1", "k", "p_low", "p_high", "mean", "std"),
+)
+AGAIN = "remove the folder and run the rule `tiles` again"
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A set of tiles; the arrays are maps of their files.
+
+    Attributes:
+        images: (T, S, S, 3) uint8 red, green, blue.
+        masks: (T, S, S) uint8, 1 in any nucleus, the union of the instance masks.
+        valid: (T, S, S) uint8, 0 in the padding of images smaller than a tile.
+        table: (T rows) the columns ``COLUMNS``; lengths in px, origins and cells in image coordinates;
+            ``k`` is the paper's K, the instance masks with at least one pixel in the tile; ``p_low`` ...
+            ``std`` are of the whole image, 0 ... 255.
+        instances: (T, S, S) uint16, 0 background, the same nucleus has the same label in all tiles of its
+            image; None unless asked for.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    valid: np.ndarray
+    table: pd.DataFrame
+    instances: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def size(self) -> int:
+        """Side of a tile in px."""
+        return self.images.shape[1]
+
+
+def cut_tiles(
+    images: Iterable[AnnotatedImage],
+    folder: str | Path,
+    *,
+    size: int,
+    overlap: int = 0,
+    percentiles: Sequence[float] = (1.0, 99.8),
+) -> None:
+    """Cut images into tiles and write a file for each of ``ARRAYS``, and ``tiles.csv``.
+
+    One image at a time is in memory. All files appear when all are complete.
+
+    Args:
+        images: in the order in which their tiles are to be.
+        folder: for the files; made if need be.
+        size: side of a tile in px.
+        overlap: of neighbouring tiles in px; see ``place``.
+        percentiles: lower and upper one of each image's values for ``p_low`` and ``p_high``, 0 ... 100.
+
+    Raises:
+        InputError: no image; labels of another size than their image; more nuclei than 16 bit can tell.
+    """
+    folder = Path(folder)
+    rows: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        table = stack.enter_context(atomic_path(folder / TABLE))
+        files = {
+            name: stack.enter_context(GrowingArray(folder / f"{name}.npy", dtype, (size, size, *more)))
+            for name, (dtype, more) in ARRAYS.items()
+        }
+        for image in images:
+            _check(image)
+            padded = _pad(image, size)
+            image_row = _describe(image, percentiles)
+            for place_row, window in _windows(image.labels.shape, size, overlap):
+                instances = padded["instances"][window]
+                for name, file in files.items():
+                    file.append(padded[name][window])
+                count = len(np.unique(instances[instances > 0]))
+                rows.append({"tile": len(rows), **image_row, **place_row, "k": count})
+        if not rows:
+            raise InputError(folder, "the set has no image", "check the split")
+        pd.DataFrame(rows)[list(COLUMNS)].to_csv(table, index=False, float_format="%.9g", lineterminator="\n")
+
+
+def read_tiles(folder: str | Path, instances: bool = False) -> Tiles:
+    """Map a set of tiles into memory.
+
+    Args:
+        folder: that ``cut_tiles`` wrote.
+        instances: whether to open the instance labels too; without, their file need not be there.
+
+    Raises:
+        InputError: a file is missing, broken, or of another length than the table.
+    """
+    folder = Path(folder)
+    names = [name for name in ARRAYS if name != "instances" or instances]
+    paths = {name: folder / f"{name}.npy" for name in names}
+    for path in (*paths.values(), folder / TABLE):
+        if not path.is_file():
+            raise InputError(path, "missing", "run the rule `tiles`")
+    table = pd.read_csv(folder / TABLE, dtype={"image_id": str, "subset": str, "look": str})
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise InputError(folder / TABLE, f"no column {missing[0]}", AGAIN)
+    arrays = {}
+    for name, path in paths.items():
+        try:
+            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise InputError(path, f"no array file: {error}", AGAIN) from None
+        if len(arrays[name]) != len(table):
+            raise InputError(path, f"{len(arrays[name])} tiles, {len(table)} in {TABLE}", AGAIN)
+    return Tiles(table=table, **arrays)
+
+
+def whole_truth(tiles: Tiles) -> dict[str, np.ndarray]:
+    """Put the instance labels of whole images together again, cell by cell.
+
+    Args:
+        tiles: any set that covers its images, read with ``instances=True``.
+
+    Returns:
+        By image id, in the order of the tiles: (H, W) int32 labels, 0 background.
+    """
+    if tiles.instances is None:
+        raise ValueError("whole_truth needs tiles that were read with instances=True")
+    truth: dict[str, np.ndarray] = {}
+    for row in tiles.table.itertuples():
+        labels = truth.setdefault(row.image_id, np.zeros((row.image_height, row.image_width), np.int32))
+        own = np.s_[row.cell_y0 : row.cell_y1, row.cell_x0 : row.cell_x1]
+        in_tile = np.s_[
+            row.cell_y0 - row.tile_y : row.cell_y1 - row.tile_y,
+            row.cell_x0 - row.tile_x : row.cell_x1 - row.tile_x,
+        ]
+        labels[own] = tiles.instances[row.Index][in_tile]
+    return truth
+
+
+def _windows(
+    shape: tuple[int, int], size: int, overlap: int
+) -> Iterator[tuple[dict[str, int], tuple[slice, slice]]]:
+    """Columns of the table and the slices of each tile, row by row."""
+    axes = []
+    for length in shape:
+        origins = place(length, size, overlap)
+        axes.append(list(zip(origins, cells(origins, length, size, overlap), strict=True)))
+    for y, (y0, y1) in axes[0]:
+        for x, (x0, x1) in axes[1]:
+            row = {"tile_y": y, "tile_x": x, "cell_y0": y0, "cell_x0": x0, "cell_y1": y1, "cell_x1": x1}
+            yield row, np.s_[y : y + size, x : x + size]
+
+
+def _pad(image: AnnotatedImage, size: int) -> dict[str, np.ndarray]:
+    """The image's arrays, padded at the bottom and right to at least a tile.
+
+    The padding has the image's median colour, channel by channel, which is its ground: mirrored pixels
+    would show nuclei that K does not count, and black would put an edge into bright images.
+    """
+    height, width = image.labels.shape
+    shape = max(height, size), max(width, size)
+    padded = {name: np.zeros((*shape, *more), dtype) for name, (dtype, more) in ARRAYS.items()}
+    padded["images"][:] = np.median(image.rgb, axis=(0, 1)).astype(np.uint8)
+    padded["images"][:height, :width] = image.rgb
+    padded["masks"][:height, :width] = image.labels > 0
+    padded["valid"][:height, :width] = 1
+    padded["instances"][:height, :width] = image.labels
+    return padded
+
+
+def _describe(image: AnnotatedImage, percentiles: Sequence[float]) -> dict[str, Any]:
+    """The columns that all tiles of an image share."""
+    low, high = np.percentile(image.rgb, percentiles)
+    return {
+        "image_id": image.image_id,
+        "subset": image.subset,
+        "look": look(image.rgb),
+        "image_height": image.labels.shape[0],
+        "image_width": image.labels.shape[1],
+        "p_low": float(low),
+        "p_high": float(high),
+        "mean": float(image.rgb.mean()),
+        "std": float(image.rgb.std()),
+    }
+
+
+def _check(image: AnnotatedImage) -> None:
+    if image.labels.shape != image.rgb.shape[:2]:
+        sizes = f"labels of {image.labels.shape} for an image of {image.rgb.shape[:2]} px"
+        raise InputError(image.image_id, sizes, "give masks of the image's size")
+    if image.labels.max(initial=0) > np.iinfo(np.uint16).max:
+        raise InputError(image.image_id, "more than 65535 nuclei", "cut the image into smaller ones")
