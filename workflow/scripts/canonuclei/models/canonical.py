@@ -1,0 +1,141 @@
+"""The paper's network: an encoder that places N instances of one learned canonical shape."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .compositing import compose_mask
+from .losses import count_loss, segmentation_terms
+from .shape import ShapeMLP
+from .transform import grid_points, pack_lower
+
+
+class Instances(NamedTuple):
+    """What the encoder predicts for each tile, in the tile's coordinates [−1, 1]².
+
+    Attributes:
+        lower: (B, N, 2, 2) L, lower triangular with a positive diagonal.
+        t: (B, N, 2).
+        presence_logit: (B, N); p(z) is its sigmoid.
+    """
+
+    lower: Tensor
+    t: Tensor
+    presence_logit: Tensor
+
+    @property
+    def presence(self) -> Tensor:
+        """(B, N) p(z)."""
+        return self.presence_logit.sigmoid()
+
+
+class CanonicalModel(nn.Module):
+    """Encoder, two parallel 1×1 convolutions (T and z) and the shape MLP (paper, section 2.4).
+
+    Each cell of the encoder's feature map predicts ``instances_per_cell`` instances. Their centres are
+    the cell's centre plus a predicted offset, as in one-stage detectors, and t = −L · centre: so shapes
+    start spread over the tile, and the network need not know where in the tile it looks.
+
+    Args:
+        encoder: gives ``channels`` features at ``stride`` px.
+        alpha: weight of the count loss; 0 for "Ours", which then never sees K.
+        network: the section ``network`` of the settings.
+        loss: the section ``loss`` of the settings.
+        tile_size: px; only for the start of the radius.
+        compiled: fuse the compositing kernel where a compiler is found.
+    """
+
+    needs_instances = False
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        alpha: float,
+        network: dict[str, Any],
+        loss: dict[str, Any],
+        tile_size: int = 128,
+        compiled: bool = True,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.alpha, self.network, self.loss = encoder, alpha, network, loss
+        self.per_cell, self.compiled = network["instances_per_cell"], compiled
+        self.transform_head = nn.Conv2d(encoder.channels, 5 * self.per_cell, 1)
+        self.presence_head = nn.Conv2d(encoder.channels, self.per_cell, 1)
+        self.shape = ShapeMLP(network["shape_radius"], network["shape_sharpness"], network["shape_noise"])
+        self.start_scale = network["shape_radius"] / (2 * network["initial_radius"] / tile_size)
+        self._start_heads()
+
+    def _start_heads(self) -> None:
+        spread = self.network["centre_spread"]
+        with torch.no_grad():
+            for head in (self.transform_head, self.presence_head):
+                head.weight.normal_(0.0, self.network["head_std"])
+                head.bias.zero_()
+            p = self.network["initial_presence"]
+            self.presence_head.bias.fill_(math.log(p / (1 - p)))
+            # Instances of a cell start apart: equal twins would get equal gradients for ever
+            offsets = torch.linspace(-spread, spread, self.per_cell) if self.per_cell > 1 else torch.zeros(1)
+            self.transform_head.bias.view(self.per_cell, 5)[:, 3] = offsets
+
+    def instances(self, images: Tensor) -> Instances:
+        """The instances that the encoder places in ``images`` (B, 3, H, W); N = per_cell · cells, in fp32."""
+        features = self.encoder(images)
+        raw = self.transform_head(features).float()
+        logit = self.presence_head(features).float()
+        batch, _, rows, columns = raw.shape
+        raw = raw.view(batch, self.per_cell, 5, rows * columns).permute(0, 1, 3, 2)
+        raw = raw.reshape(batch, self.per_cell * rows * columns, 5)
+        # exp: equal steps change the size by equal factors; bounded, for one wild step must not overflow
+        diagonal = self.start_scale * torch.exp(3 * torch.tanh(raw[..., :2] / 3))
+        lower = pack_lower(diagonal[..., 0], self.start_scale * raw[..., 2], diagonal[..., 1])
+        cell_size = torch.tensor([2 / columns, 2 / rows], device=raw.device)
+        cells = grid_points(rows, columns, device=raw.device).repeat(self.per_cell, 1)
+        centre = cells + raw[..., 3:] * cell_size
+        t = -(lower @ centre.unsqueeze(-1)).squeeze(-1)
+        return Instances(lower, t, logit.reshape(batch, -1))
+
+    def compose(self, instances: Instances, grid: int, size: int) -> Tensor:
+        """Composed masks (B, size, size) of ``instances`` on a grid of ``grid`` points a side (Eq. 2)."""
+        return compose_mask(
+            self.shape,
+            instances.lower,
+            instances.t,
+            F.logsigmoid(instances.presence_logit),
+            grid,
+            size,
+            self.compiled,
+        )
+
+    def loss_terms(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """BCE + smooth Dice + α L_cnt; ``total`` is what is minimized.
+
+        Args:
+            batch: ``images`` (B, 3, S, S), ``mask`` and ``valid`` (B, S, S), and ``k`` (B,) if α > 0.
+        """
+        instances = self.instances(batch["images"])
+        with torch.autocast(batch["images"].device.type, enabled=False):
+            probability = self.compose(instances, self.network["grid"], batch["mask"].shape[-1])
+            terms = segmentation_terms(probability, batch["mask"], batch["valid"], self.loss["dice_smooth"])
+            total = self.loss["bce"] * terms["bce"] + self.loss["dice"] * terms["dice"]
+            if self.alpha > 0:
+                terms["count"] = count_loss(instances.presence, batch["k"])
+                total = total + self.alpha * terms["count"]
+        return {"total": total, **terms}
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Instances:
+        """``instances`` without gradients, in fp32."""
+        return self.instances(images)
+
+    @torch.no_grad()
+    def mask_and_count(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """For validation: p(y) (B, S, S) and the number of instances with p(z) ≥ ½ (B,)."""
+        instances = self.instances(images)
+        with torch.autocast(images.device.type, enabled=False):
+            probability = self.compose(instances, self.network["grid"], images.shape[-1])
+        return probability, (instances.presence >= 0.5).sum(dim=1).float()

@@ -1,0 +1,54 @@
+"""The losses of the paper: binary cross entropy, smooth Dice and the count loss of Eq. 3."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Below this a probability is taken as this: where fp32 underflows, log p and its gradient stay finite
+EPSILON = 1e-7
+
+
+def binary_cross_entropy(probability: Tensor, mask: Tensor, valid: Tensor) -> Tensor:
+    """Mean binary cross entropy over the valid pixels of the batch.
+
+    Args:
+        probability: (B, H, W) in [0, 1].
+        mask: (B, H, W), 0 or 1.
+        valid: (B, H, W), 0 where the tile is padding.
+    """
+    p = probability.clamp(EPSILON, 1 - EPSILON)
+    loss = -(mask * p.log() + (1 - mask) * torch.log1p(-p))
+    return (loss * valid).sum() / valid.sum().clamp(min=1)
+
+
+def smooth_dice(probability: Tensor, mask: Tensor, valid: Tensor, smooth: float = 1.0) -> Tensor:
+    """Smooth Dice loss, per tile, then the mean: 1 − (2 Σ p y + s) / (Σ p + Σ y + s).
+
+    Shapes as in ``binary_cross_entropy``; ``smooth`` is s, in pixels.
+    """
+    p, y = probability * valid, mask * valid
+    overlap = (p * y).sum(dim=(-2, -1))
+    total = p.sum(dim=(-2, -1)) + y.sum(dim=(-2, -1))
+    return (1 - (2 * overlap + smooth) / (total + smooth)).mean()
+
+
+def count_loss(presence: Tensor, k: Tensor) -> Tensor:
+    """L_cnt (Eq. 3): (Σ p(z_i) − K)², mean over the batch.
+
+    Args:
+        presence: (B, N) p(z).
+        k: (B,) number of nuclei in each tile.
+    """
+    return ((presence.sum(dim=1) - k) ** 2).mean()
+
+
+def segmentation_terms(
+    probability: Tensor, mask: Tensor, valid: Tensor, dice_smooth: float = 1.0
+) -> dict[str, Tensor]:
+    """Both mask losses, as ``bce`` and ``dice``; computed in fp32 whatever comes in."""
+    probability = probability.float()
+    return {
+        "bce": binary_cross_entropy(probability, mask, valid),
+        "dice": smooth_dice(probability, mask, valid, dice_smooth),
+    }

@@ -1,0 +1,68 @@
+"""Augmentation of whole batches: exact symmetries of the pixel grid, and changes of the grey values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def augment(
+    images: Tensor, labels: list[Tensor], settings: Mapping[str, Any], generator: torch.Generator
+) -> tuple[Tensor, list[Tensor]]:
+    """Augment a batch.
+
+    Args:
+        images: (B, 3, S, S) in about [0, 1].
+        labels: tensors (B, S, S) that follow the image (mask, validity, instance labels).
+        settings: the section ``augmentation``.
+        generator: source of every random choice.
+
+    Returns:
+        The images, in [0, 1] still, and the labels.
+    """
+    images, labels = _symmetries(images, labels, settings, generator)
+    return _grey_values(images, settings, generator), labels
+
+
+def _symmetries(images, labels, settings, generator):
+    """One of the eight symmetries of the square for each tile; tiles that share one go together."""
+    flip = torch.randint(2, (len(images),), generator=generator) * int(settings["flips"])
+    turns = torch.randint(4, (len(images),), generator=generator) * int(settings["rotations"])
+    code = 4 * flip + turns
+    turned, followed = images.clone(), [label.clone() for label in labels]
+    for value in code.unique().tolist():
+        if value == 0:
+            continue
+        at = (code == value).nonzero().squeeze(1)
+        for source, target in zip([images, *labels], [turned, *followed], strict=True):
+            part = source[at].flip(-1) if value >= 4 else source[at]
+            target[at] = torch.rot90(part, value % 4, dims=(-2, -1))
+    return turned, followed
+
+
+def _grey_values(images: Tensor, settings: Mapping[str, Any], generator: torch.Generator) -> Tensor:
+    count = len(images)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
+
+    low, high = torch.tensor(settings["gamma"]).log().tolist()
+    gamma = uniform(low, high).exp()
+    contrast = 1 + uniform(-settings["contrast"], settings["contrast"])
+    brightness = uniform(-settings["brightness"], settings["brightness"])
+    images = images.clamp(0, 1).pow(gamma)
+    images = (images - 0.5) * contrast + 0.5 + brightness
+    if settings["invert"] > 0:
+        inverted = uniform(0, 1) < settings["invert"]
+        images = torch.where(inverted, 1 - images, images)
+    if settings["channel_shuffle"] > 0:
+        chosen = (uniform(0, 1) < settings["channel_shuffle"]).flatten()
+        order = torch.stack([torch.randperm(3, generator=generator) for _ in range(count)])
+        order[~chosen] = torch.arange(3)
+        images = images.gather(1, order.view(count, 3, 1, 1).expand_as(images))
+    if settings["noise"] > 0:
+        images = images + settings["noise"] * torch.randn(images.shape, generator=generator)
+    return images

@@ -1,0 +1,179 @@
+"""The training loop: SGD with Nesterov momentum under One Cycle, resumable after any step.
+
+Every random choice of a step follows from the seed and the step's number alone, so a run that was
+interrupted goes on as if it had not been (same processor type and number of threads).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from .batches import Batches
+from .checkpoint import State, load_checkpoint, save_checkpoint
+from .device import autocast, choose_device
+from .progress import Progress
+from .validate import validate
+
+
+class Interrupted(Exception):
+    """Training was asked to stop (SIGTERM, SIGINT); its checkpoint is written."""
+
+
+class Trainer:
+    """Trains one run.
+
+    Args:
+        model: gives ``loss_terms`` of a batch.
+        training, validation: batches of the two sets.
+        settings: the run's settings.
+        run: its name.
+        seed: of shuffling and augmentation.
+        checkpoint: where the checkpoint stands.
+        fingerprint: what else the run is made from (code, data); with the settings it tells whether a
+            checkpoint belongs to this run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        training: Batches,
+        validation: Batches,
+        settings: dict[str, Any],
+        run: str,
+        seed: int,
+        checkpoint: Path,
+        fingerprint: str = "",
+    ) -> None:
+        self.device = choose_device()
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.training, self.validation = training, validation
+        self.options, self.run, self.seed, self.checkpoint = settings["training"], run, seed, checkpoint
+        self.steps = training.steps
+        self.total = self.steps * self.options["epochs"]
+        self.optimizer = _optimizer(model, self.options)
+        self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            max_lr=self.options["max_lr"],
+            total_steps=self.total,
+            pct_start=self.options["warmup_fraction"],
+            cycle_momentum=False,  # the paper has momentum 0.9
+        )
+        text = json.dumps([settings, run, seed, self.steps, fingerprint], sort_keys=True)
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.state = State(fingerprint=self.fingerprint)
+        self.stop_asked = False
+
+    def fit(self) -> list[dict[str, float]]:
+        """Train to the end, from the checkpoint if there is one.
+
+        Returns:
+            A row an epoch: losses, validation metrics, learning rate, time.
+
+        Raises:
+            Interrupted: a signal asked to stop; the checkpoint is written.
+            InputError: the loss is no number any more.
+        """
+        state = load_checkpoint(self.checkpoint, self.model, self.optimizer, self.fingerprint)
+        if state is not None:
+            self.state = state
+            self.scheduler.load_state_dict(state.scheduler)
+        elif self.checkpoint.exists():
+            print(f"{self.run}: the checkpoint is of other settings, data or code; training begins anew")
+        self.progress = Progress(self.run, self.total, self.state.step, self.training.batch_size)
+        handlers = {s: signal.signal(s, self._ask_to_stop) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            while self.state.step < self.total:
+                self._epoch(self.state.step // self.steps)
+        finally:
+            self.progress.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return self.state.log
+
+    def _epoch(self, epoch: int) -> None:
+        order = self.training.order(self.seed, epoch)
+        self.model.train()
+        for i in range(self.state.step % self.steps, self.steps):
+            begun = time.monotonic()
+            terms = self._step(order[i])
+            for name, value in terms.items():
+                self.state.sums[name] = self.state.sums.get(name, 0.0) + value
+            self.state.step += 1
+            self.state.seconds += time.monotonic() - begun
+            self.progress.update(self.state.step, epoch + 1, terms)
+            if self.stop_asked and i + 1 < self.steps:
+                self._save()
+                raise Interrupted(f"{self.run}: stopped after step {self.state.step}; it resumes from there")
+        self._end_epoch(epoch)
+        if self.stop_asked and self.state.step < self.total:
+            raise Interrupted(f"{self.run}: stopped after epoch {epoch + 1}; it resumes from there")
+
+    def _step(self, index) -> dict[str, float]:
+        # torch's own generator too: Mask R-CNN draws its proposals from it
+        seed = self.seed * 1_000_003 + self.state.step
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        batch = self.training.training_batch(index, generator)
+        batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+        with autocast(self.device, self.options["precision"]):
+            terms = self.model.loss_terms(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()
+        values = {name: float(value.detach()) for name, value in terms.items()}
+        if not math.isfinite(values["total"]):
+            self._save()
+            tiles = ", ".join(str(int(i)) for i in index)
+            raise InputError(
+                self.run,
+                f"the loss is {values['total']} at step {self.state.step} (tiles {tiles})",
+                "lower training.max_lr, or look at these tiles; the state before the step is in the checkpoint",
+            )
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options["clip_norm"])
+        self.optimizer.step()
+        self.scheduler.step()
+        return values
+
+    def _end_epoch(self, epoch: int) -> None:
+        means = {f"train_{name}": value / self.steps for name, value in self.state.sums.items()}
+        row = {"epoch": epoch + 1, "step": self.state.step, "lr": self.optimizer.param_groups[0]["lr"], **means}
+        row |= validate(self.model, self.validation, self.device, self.options["precision"])
+        row |= {
+            "seconds": round(self.state.seconds, 2),
+            "tiles_per_second": round(self.progress.tiles_per_second, 2),
+        }
+        self.state.log.append(row)
+        self.state.sums = {}
+        self.progress.epoch(row)
+        self._save()
+
+    def _save(self) -> None:
+        self.state.scheduler = {
+            key: value for key, value in self.scheduler.state_dict().items() if not callable(value)
+        }
+        save_checkpoint(self.checkpoint, self.model, self.optimizer, self.state)
+
+    def _ask_to_stop(self, number: int, frame: Any) -> None:
+        self.stop_asked = True
+
+
+def _optimizer(model: nn.Module, options: dict[str, Any]) -> torch.optim.SGD:
+    """SGD with Nesterov momentum; weight decay on kernels only: the 88 shape weights carry a size."""
+    decayed, others = [], []
+    for name, parameter in model.named_parameters():
+        kernel = parameter.ndim > 1 and not name.startswith("shape.")
+        (decayed if kernel else others).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": options["weight_decay"]},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=options["max_lr"], momentum=options["momentum"], nesterov=True)
