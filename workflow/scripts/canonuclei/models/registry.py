@@ -1,0 +1,53 @@
+"""A variant's network by the name that the config gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..errors import InputError
+from .encoders import build_encoder
+
+MODELS = ("canonical", "semantic", "deeplabv3", "maskrcnn")
+
+
+def build_model(
+    model: str, encoder: str, settings: Mapping[str, Any], weights: str | Path | None = None
+) -> nn.Module:
+    """The network of a variant, with ``loss_terms``, ``predict`` and ``mask_and_count``.
+
+    Args:
+        model: ``canonical``, ``semantic``, ``deeplabv3`` or ``maskrcnn``.
+        encoder: name of the encoder.
+        settings: the run's settings: sections ``network``, ``loss``, ``training`` and ``prediction`` of the
+            config, and ``alpha``.
+        weights: file of pretrained weights of the encoder; None: from scratch.
+
+    Raises:
+        InputError: unknown names, or unfit weights.
+    """
+    if model not in MODELS:
+        raise InputError(f"model {model}", "no such model", f"use one of {', '.join(MODELS)}")
+    network, loss = dict(settings["network"]), dict(settings["loss"])
+    backbone = build_encoder(encoder, weights)
+    # Imported here: a run needs only its own network's packages
+    if model == "canonical":
+        from .canonical import CanonicalModel
+
+        compiled = bool(settings.get("training", {}).get("compile", True))
+        return CanonicalModel(backbone, float(settings["alpha"]), network, loss, compiled=compiled)
+    if model == "semantic":
+        from .semantic import SemanticModel
+
+        return SemanticModel(backbone, loss)
+    if model == "deeplabv3":
+        from .deeplab import DeepLabModel
+
+        return DeepLabModel(backbone, loss)
+    from .maskrcnn import MaskRCNNModel
+
+    score = float(settings["prediction"]["maskrcnn_score"])
+    return MaskRCNNModel(backbone, int(network.get("input_size", 256)), score)
