@@ -5,7 +5,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from canonuclei.provenance import code_digest
-from canonuclei.settings import parse_run, run_names, run_settings, supervision, validate_config
+from canonuclei.settings import parse_run, run_names, run_settings, supervision
+from canonuclei.validation import validate_config
 
 validate_config(config)
 

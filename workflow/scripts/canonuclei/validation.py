@@ -1,0 +1,190 @@
+"""Check of the configuration against its schema: one line that names the key, the fault and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from .errors import InputError
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+def load_schema() -> dict[str, Any]:
+    """The schema of the configuration, workflow/schemas/config.schema.yaml."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def validate_config(config: Mapping[str, Any]) -> None:
+    """Check a whole configuration before anything runs.
+
+    Args:
+        config: the merged configuration, as Snakemake has it.
+
+    Raises:
+        InputError: at the first fault: an unknown or missing key, a value of the wrong type or out of its
+            range, or keys that contradict each other. The message is one line.
+    """
+    errors = list(Draft202012Validator(load_schema()).iter_errors(_plain(config)))
+    if errors:
+        # An unknown key is often why another one is missing, so it is told first
+        unknown = [error for error in errors if error.validator == "additionalProperties"]
+        raise _explain(unknown[0] if unknown else _deepest(best_match(errors)))
+    for problem in _contradictions(config):
+        raise problem
+
+
+def _plain(value: Any) -> Any:
+    """Plain dicts and lists, which jsonschema asks for (Snakemake hands ordered and immutable ones)."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _deepest(error: ValidationError) -> ValidationError:
+    while error.context and error.validator == "anyOf":
+        error = max(error.context, key=lambda each: len(each.absolute_path))
+    return error
+
+
+def _explain(error: ValidationError) -> InputError:
+    key, value, schema = dotted(error.absolute_path), error.instance, error.schema
+    if error.validator == "additionalProperties":
+        known = [*schema.get("properties", {})]
+        patterns = [*schema.get("patternProperties", {})]
+        name = next(
+            each for each in value if each not in known and not any(re.search(p, each) for p in patterns)
+        )
+        if patterns:
+            return InputError(_join(key, name), "not a usable name", "letters, digits, '.', '+' and '-' only")
+        return InputError(_join(key, name), "unknown key", _nearest(name, known))
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in value)
+        return InputError(_join(key, missing), "is missing", _meaning(schema, missing))
+    remedy = schema.get("description") or "config/README.md says what it takes"
+    return InputError(key, f"{_show(value)} {_fault(error)}", " ".join(remedy.split()).rstrip("."))
+
+
+def _fault(error: ValidationError) -> str:
+    limit = error.validator_value
+    match error.validator:
+        case "type":
+            kinds = [limit] if isinstance(limit, str) else limit
+            return f"is not {' or '.join(_KINDS[kind] for kind in kinds)}"
+        case "enum":
+            return f"is not one of {', '.join(map(str, limit))}"
+        case "minimum":
+            return f"is less than {limit}"
+        case "maximum":
+            return f"is more than {limit}"
+        case "exclusiveMinimum":
+            return f"is not more than {limit}"
+        case "exclusiveMaximum":
+            return f"is not less than {limit}"
+        case "multipleOf":
+            return f"is not a multiple of {limit}"
+        case "minItems" | "minProperties" | "minLength":
+            return f"has fewer than {limit} {'entry' if limit == 1 else 'entries'}"
+        case "maxItems":
+            return f"has more than {limit} entries"
+        case "uniqueItems":
+            return "names the same twice"
+    return "does not fit"
+
+
+_KINDS = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
+    """What the schema cannot say: keys that refer to each other."""
+    variants = config["variants"]
+    for index, run in enumerate(config["runs"]):
+        if run["variant"] not in variants:
+            yield InputError(
+                f"runs[{index}].variant", f"no variant {run['variant']!r}", _nearest(run["variant"], variants)
+            )
+    if config["figures"]["encoder"] not in {run["encoder"] for run in config["runs"]}:
+        yield InputError(
+            "figures.encoder", f"no run has the encoder {config['figures']['encoder']!r}", "name one of runs"
+        )
+    labels: dict[str, str] = {}
+    for name, variant in variants.items():
+        where = f"variants.{name}"
+        if variant.get("alpha", 0) and variant["model"] != "canonical":
+            yield InputError(f"{where}.alpha", "only canonical models have a count loss", "remove the key")
+        if "input_size" in variant.get("network", {}) and variant["model"] != "maskrcnn":
+            yield InputError(f"{where}.network.input_size", "only for maskrcnn", "remove the key")
+        if variant["label"] in labels:
+            problem = f"{variant['label']!r} is also the label of {labels[variant['label']]!r}"
+            yield InputError(f"{where}.label", problem, "give each variant a label of its own")
+        labels[variant["label"]] = name
+        yield from _settings_faults({**variant, "where": f"{where}."}, config)
+    yield from _settings_faults({**config, "where": ""}, config)
+    if config["split"]["protocol"] == "stage1" and not (
+        config["split"]["list"] or config["source"] == "simulated"
+    ):
+        yield InputError("split.list", "missing with protocol stage1", "name the CSV that lists the split")
+    if config["tiles"]["whole_overlap"] >= config["tiles"]["size"]:
+        yield InputError("tiles.whole_overlap", "not smaller than tiles.size", "64 is the default")
+
+
+def _settings_faults(settings: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[InputError]:
+    """Faults of sections that stand in the config or in a variant."""
+    where = settings["where"]
+    for section, key in (("input", "percentiles"), ("augmentation", "gamma")):
+        low, high = settings.get(section, {}).get(key, (0, 1))
+        if low > high or (low == high and section == "input"):
+            yield InputError(f"{where}{section}.{key}", f"{low} is not below {high}", "write [low, high]")
+    grid = settings.get("network", {}).get("grid")
+    if grid and config["tiles"]["size"] % grid:
+        problem = f"{grid} does not divide tiles.size, {config['tiles']['size']}"
+        yield InputError(f"{where}network.grid", problem, "32 is the paper's")
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """A key's place as people write it: ``runs[0].seeds``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "config"
+
+
+def _join(parent: str, name: str) -> str:
+    return name if parent == "config" else f"{parent}.{name}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close: Sequence[str] = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+
+
+def _meaning(schema: Mapping[str, Any], name: str) -> str:
+    described = schema.get("properties", {}).get(name, {}).get("description")
+    return (
+        described.rstrip(".")
+        if described
+        else "config/config.yaml has every key; lay your file over it with --configfile"
+    )
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
