@@ -1,0 +1,85 @@
+# make demo   the whole pipeline on simulated nuclei: tables, figures and a report
+# make test   all tests
+# make lint   format and lint checks
+# make docs   the parts of the documentation that are drawn from the code
+# make clean  removes what the demo made (make distclean: the environment, too)
+#
+# PYTHON    the Python that makes the environment, 3.11 or newer
+# PIP_ARGS  more arguments for pip, for a smaller torch without CUDA for example (README.md)
+# ARGS      more arguments for snakemake (make report) or pytest (make test)
+PYTHON ?= python3
+PIP_ARGS ?=
+ARGS ?=
+WORKERS ?= auto
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo report test lint format docs clean distclean pipeline-env dev-env
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
+DEMO := --configfile config/demo.yaml
+
+demo: pipeline-env
+	@$(BIN)/snakemake $(DEMO)
+	@$(MAKE) --no-print-directory report DATASET=demo ARGS='$(DEMO)'
+	@printf '\nThe demo (simulated nuclei) is in results/demo/:\n'
+	@printf '  %s\n' 'table1.md       the table, beside the paper'"'"'s numbers' \
+	  'figures/        every figure as PNG and SVG' 'report.html     all of it on one page: open it in a browser'
+
+# --report is no rule, so this is where it is made: only if a result or a caption is newer than the report
+report: pipeline-env
+	@test -n '$(DATASET)' || { echo 'Error: make report needs DATASET=<name of the folder in results/>' >&2; exit 1; }
+	@report='results/$(DATASET)/report.html'; \
+	newer=missing; \
+	if [ -e "$$report" ]; then \
+	  newer=$$(find 'results/$(DATASET)' workflow/report -type f -newer "$$report" -not -path '*/logs/*' | head -n 1); \
+	fi; \
+	if [ -n "$$newer" ]; then \
+	  rm -f 'results/$(DATASET)/.partial-report.html'; \
+	  $(BIN)/snakemake $(ARGS) --report 'results/$(DATASET)/.partial-report.html'; \
+	  mv 'results/$(DATASET)/.partial-report.html' "$$report"; \
+	else \
+	  echo "$$report is up to date."; \
+	fi
+
+test: dev-env
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: dev-env
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/ruff check .
+	$(BIN)/snakemake --lint
+
+format: dev-env
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow
+
+docs: dev-env
+	$(BIN)/python workflow/scripts/config_table.py
+	$(BIN)/snakemake --rulegraph mermaid-js | $(BIN)/python workflow/scripts/rule_graph.py
+
+clean:
+	rm -rf results/demo
+
+distclean: clean
+	rm -rf .venv
+
+# The stamps are written last: an environment that was not finished is made anew
+pipeline-env: .venv/.pipeline
+dev-env: .venv/.dev
+
+.venv/.pipeline: requirements/pipeline.txt requirements/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Error: $(PYTHON) is $$($(PYTHON) --version 2>&1 || true); Python 3.11 or newer is needed (make PYTHON=python3.12 …)" >&2; exit 1; }
+	@echo 'Making the environment in .venv (once; torch is large) …'
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) -r requirements/pipeline.txt
+	@touch $@
+
+.venv/.dev: .venv/.pipeline requirements/dev.txt
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
