@@ -36,6 +36,25 @@ def settings_of(wildcards):
     return run_settings(config, variant, encoder)
 
 
+def training_settings_of(wildcards):
+    """The settings that change a run's weights: prediction's own are left to its rules."""
+    return {key: value for key, value in settings_of(wildcards).items() if key != "prediction"}
+
+
+def description_of(wildcards):
+    """What a run is, for the files that it leaves."""
+    variant, encoder, seed = parse_run(wildcards.run)
+    return {
+        "run": wildcards.run,
+        "variant": variant,
+        "label": config["variants"][variant]["label"],
+        "model": model_of(wildcards),
+        "encoder": encoder,
+        "seed": seed,
+        "supervision": supervision_of(wildcards),
+    }
+
+
 def model_of(wildcards):
     """The kind of network of a run."""
     return config["variants"][parse_run(wildcards.run)[0]]["model"]

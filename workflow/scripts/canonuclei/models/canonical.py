@@ -101,6 +101,7 @@ class CanonicalModel(nn.Module):
 
     def compose(self, instances: Instances, grid: int, size: int) -> Tensor:
         """Composed masks (B, size, size) of ``instances`` on a grid of ``grid`` points a side (Eq. 2)."""
+        # the kernel is compiled for one shape of batch, that of training; others would compile it anew
         return compose_mask(
             self.shape,
             instances.lower,
@@ -108,7 +109,7 @@ class CanonicalModel(nn.Module):
             F.logsigmoid(instances.presence_logit),
             grid,
             size,
-            self.compiled,
+            self.compiled and self.training,
         )
 
     def loss_terms(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

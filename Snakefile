@@ -1,0 +1,27 @@
+# Canonuclei: from the published files (or simulated ones) to every table and figure of the paper.
+#   snakemake --cores 8 --use-conda                        the paper's run
+#   snakemake --cores 2 --configfile config/demo.yaml      simulated nuclei, minutes
+# data -> tiles -> train -> predict -> evaluate -> tables, figures, report; config/README.md has the keys.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        TABLES,
+        FIGURES,

@@ -1,0 +1,104 @@
+# Training and prediction of every run of the config.
+
+# Code that makes the weights: whatever changes them retrains
+TRAINING_CODE = (
+    "models",
+    "inputs.py",
+    "data/tiles.py",
+    *(f"training/{name}.py" for name in ("augment", "batches", "device", "loop")),
+)
+
+
+localrules:
+    weights,
+
+
+rule weights:
+    output:
+        "resources/weights/{encoder}.safetensors",
+    log:
+        LOGS + "/weights_{encoder}.log",
+    retries: 2
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Fetching and converting the pretrained weights of {wildcards.encoder}"
+    script:
+        "../scripts/weights.py"
+
+
+rule train:
+    input:
+        train_images=RESULTS + "/tiles/train/images.npy",
+        train_masks=RESULTS + "/tiles/train/masks.npy",
+        train_valid=RESULTS + "/tiles/train/valid.npy",
+        train_table=RESULTS + "/tiles/train/tiles.csv",
+        val_images=RESULTS + "/tiles/val/images.npy",
+        val_masks=RESULTS + "/tiles/val/masks.npy",
+        val_valid=RESULTS + "/tiles/val/valid.npy",
+        val_table=RESULTS + "/tiles/val/tiles.csv",
+        instances=instance_labels,
+        weights=encoder_weights,
+    output:
+        weights=RESULTS + "/runs/{run}/model.safetensors",
+        description=RESULTS + "/runs/{run}/model.json",
+        log=RESULTS + "/runs/{run}/log.csv",
+    log:
+        LOGS + "/train_{run}.log",
+    conda:
+        "../../envs/torch.yaml"
+    # all of them: two trainings that share the cores slow each other tenfold
+    threads: workflow.cores
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=600,
+    params:
+        run=description_of,
+        settings=training_settings_of,
+        code=code_digest(*TRAINING_CODE),
+    message:
+        "Training {wildcards.run}"
+    script:
+        "../scripts/train.py"
+
+
+rule predict_nuclei:
+    input:
+        weights=RESULTS + "/runs/{run}/model.safetensors",
+        description=RESULTS + "/runs/{run}/model.json",
+        tables=expand(RESULTS + "/tiles/{set}/tiles.csv", set=["test", "whole"]),
+        images=expand(RESULTS + "/tiles/{set}/images.npy", set=["test", "whole"]),
+    output:
+        RESULTS + "/nuclei/{run}.csv.gz",
+        RESULTS + "/nuclei/{run}.whole.csv.gz",
+        RESULTS + "/nuclei/{run}.shape.json",
+        RESULTS + "/nuclei/{run}.grid32.rle.json.gz",
+    log:
+        LOGS + "/predict_{run}.log",
+    wildcard_constraints:
+        run="|".join(CANONICAL_RUNS) or "none",
+    conda:
+        "../../envs/torch.yaml"
+    threads: workflow.cores
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        prediction=config["prediction"],
+        code=code_digest("prediction.py", "nuclei", *TRAINING_CODE[:3]),
+    message:
+        "Predicting nuclei: {wildcards.run}"
+    script:
+        "../scripts/predict.py"
+
+
+use rule predict_nuclei as predict_masks with:
+    output:
+        RESULTS + "/nuclei/{run}.rle.json.gz",
+        RESULTS + "/nuclei/{run}.whole.rle.json.gz",
+    wildcard_constraints:
+        run="|".join(OTHER_RUNS) or "none",
+    message:
+        "Predicting masks: {wildcards.run}"

@@ -1,0 +1,91 @@
+"""Rule train: train one run; goes on from its checkpoint where there is one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from canonuclei.files import write_json
+from canonuclei.logs import log_to
+from canonuclei.models.registry import build_model
+from canonuclei.nuclei.measures import describe_shape
+from canonuclei.provenance import processor, versions
+from canonuclei.training.batches import Batches
+from canonuclei.training.loop import Interrupted, Trainer
+from canonuclei.training.records import save_weights, write_log
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(
+    run: dict[str, Any],
+    settings: dict[str, Any],
+    tiles: Path,
+    weights: Path | None,
+    folder: Path,
+    threads: int,
+    code: str,
+) -> None:
+    """Train the run and write its weights, description and log.
+
+    Args:
+        run: its ``run``, ``variant``, ``label``, ``model``, ``encoder``, ``seed``, ``supervision``.
+        settings: the run's settings.
+        tiles: folder of the sets of tiles.
+        weights: pretrained encoder, or None.
+        folder: of the run.
+        threads: of torch.
+        code: digest of the code that makes the weights.
+    """
+    torch.set_num_threads(settings["training"]["threads"] or threads)
+    torch.manual_seed(run["seed"])
+    model = build_model(run["model"], run["encoder"], settings, weights)
+    counts = run["supervision"] == "masks+counts"
+    training = Batches(tiles / "train", settings, instances=model.needs_instances, counts=counts)
+    # validation watches the count error of every model; it chooses nothing
+    validation = Batches(tiles / "val", settings, instances=False, counts=True)
+    data = f"{code} {training.tiles.table.to_csv(index=False)}"
+    checkpoint = folder / "checkpoint.safetensors"
+    trainer = Trainer(model, training, validation, settings, run["run"], run["seed"], checkpoint, data)
+    begun_at = trainer.state.step
+    log = trainer.fit()
+    save_weights(folder / "model.safetensors", model)
+    write_log(folder / "log.csv", log)
+    more = {"shape": describe_shape(model.shape)} if run["model"] == "canonical" else {}
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    write_json(
+        folder / "model.json",
+        {
+            **run,
+            **more,
+            "parameters": parameters,
+            "training_tiles": len(training),
+            "steps": trainer.total,
+            "seconds": round(trainer.state.seconds, 1),
+            "threads": torch.get_num_threads(),
+            "device": str(trainer.device),
+            "processor": processor(),
+            "versions": versions("torch", "torchvision", "numpy", "timm"),
+            "code": code,
+            "settings": settings,
+        },
+    )
+    checkpoint.unlink(missing_ok=True)
+    print(f"{run['run']}: trained, {trainer.total - begun_at} steps in {trainer.state.seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        try:
+            main(
+                dict(snakemake.params.run),
+                dict(snakemake.params.settings),
+                Path(snakemake.input.train_table).parent.parent,
+                Path(snakemake.input.weights) if snakemake.input.weights else None,
+                Path(snakemake.output.weights).parent,
+                snakemake.threads,
+                snakemake.params.code,
+            )
+        except Interrupted as stop:
+            print(stop)
+            raise SystemExit(143) from None
