@@ -65,8 +65,8 @@ def grow_field(rng: np.random.Generator, height: int, width: int) -> Field:
     result = Field(np.zeros((height, width), np.int32))
     # over the median, since crowded images have the smaller nuclei and borders and overlaps hide parts
     typical = float(np.clip(1.2 * MEDIAN_DIAMETER * np.exp(rng.normal(0, 0.28)), 11, 30))
-    coverage = rng.uniform(0.05, 0.24)
-    clustering = rng.choice([0.1, 0.35, 0.65])
+    coverage = rng.uniform(0.04, 0.22)
+    clustering = rng.choice([0.05, 0.15, 0.45])
     lobed = rng.uniform(0.1, 0.4)
     target = coverage * height * width
     covered, tries, limit = 0.0, 0, int(40 + 8 * target / typical**2)
