@@ -34,7 +34,7 @@ report: pipeline-env
 	@report='results/$(DATASET)/report.html'; \
 	newer=missing; \
 	if [ -e "$$report" ]; then \
-	  newer=$$(find 'results/$(DATASET)' workflow/report -type f -newer "$$report" -not -path '*/logs/*' | head -n 1); \
+	  newer=$$(find 'results/$(DATASET)' workflow/report -type f -newer "$$report" -not -path '*/logs/*' | head -n 1 || true); \
 	fi; \
 	if [ -n "$$newer" ]; then \
 	  rm -f 'results/$(DATASET)/.partial-report.html'; \
@@ -45,7 +45,7 @@ report: pipeline-env
 	fi
 
 test: dev-env
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@OMP_NUM_THREADS=1 STANDIN_PIP_ARGS='$(PIP_ARGS)' $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: dev-env
 	$(BIN)/ruff format --check .

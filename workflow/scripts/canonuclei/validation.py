@@ -115,6 +115,8 @@ _KINDS = {
 def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
     """What the schema cannot say: keys that refer to each other."""
     variants = config["variants"]
+    if "://" in config["source"] and not config["source"].startswith("https://"):
+        yield InputError("source", "not an https address", "an https address, a folder, or simulated")
     for index, run in enumerate(config["runs"]):
         if run["variant"] not in variants:
             yield InputError(
