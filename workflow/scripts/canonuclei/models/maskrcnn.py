@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +25,23 @@ ANCHOR_SIZES = ((1 / 32, 1 / 18), (3 / 32, 5 / 32), (1 / 4, 3 / 8), (1 / 2, 3 / 
 ANCHOR_RATIOS = (0.5, 1.0, 2.0)
 # Slivers that a tile's border leaves of a nucleus can't be matched by any anchor
 MIN_SIDE = 2
-# A tile holds up to about 90 nuclei, so torchvision's 2000 proposals and 512 sampled regions, meant for
-# photographs, would only cost time
+# A tile holds up to about 90 nuclei, mostly under 10, so torchvision's 2000 proposals and 512 sampled
+# regions, meant for photographs, would only cost time
 PROPOSALS_PER_LEVEL, PROPOSALS = 500, 300
-ROIS_PER_TILE = 128
 MAX_DETECTIONS = 200
+
+
+class Heads(NamedTuple):
+    """Sizes of the heads: channels, hidden units of the boxes, convolutions of the masks, regions a tile."""
+
+    width: int
+    hidden: int
+    mask_convolutions: int
+    regions: int
+
+
+LARGE_HEADS = Heads(256, 1024, 4, 128)  # torchvision's
+SMALL_HEADS = Heads(64, 256, 2, 64)  # for small encoders, which those would outweigh many times
 
 
 class Float32(nn.Module):
@@ -111,10 +123,12 @@ class MaskRCNNModel(nn.Module):
 
     def __init__(self, encoder: Encoder, input_size: int = 256, score: float = 0.5) -> None:
         super().__init__()
-        # torchvision's widths for ResNet-50; the small encoders get heads of their own size
-        width, hidden = (256, 1024) if encoder.channels >= 1024 else (64, 256)
+        width, hidden, depth, regions = LARGE_HEADS if encoder.channels >= 1024 else SMALL_HEADS
         sizes = tuple(tuple(part * input_size for part in level) for level in ANCHOR_SIZES)
         anchors = AnchorGenerator(sizes, (ANCHOR_RATIOS,) * len(sizes))
+        rpn = RPNHead(width, anchors.num_anchors_per_location()[0])
+        # torchvision's 0.01 suits pretrained detectors; from scratch and narrow, it starves the layers behind
+        nn.init.kaiming_normal_(rpn.conv[0][0].weight, nonlinearity="relu")
         self.network = MaskRCNN(
             Float32(PyramidBackbone(encoder, width)),
             min_size=input_size,
@@ -122,7 +136,7 @@ class MaskRCNNModel(nn.Module):
             image_mean=[0.0, 0.0, 0.0],  # images come normalized
             image_std=[1.0, 1.0, 1.0],
             rpn_anchor_generator=anchors,
-            rpn_head=Float32(RPNHead(width, anchors.num_anchors_per_location()[0])),
+            rpn_head=Float32(rpn),
             rpn_pre_nms_top_n_train=PROPOSALS_PER_LEVEL,
             rpn_pre_nms_top_n_test=PROPOSALS_PER_LEVEL,
             rpn_post_nms_top_n_train=PROPOSALS,
@@ -131,8 +145,8 @@ class MaskRCNNModel(nn.Module):
             box_predictor=Float32(FastRCNNPredictor(hidden, 2)),
             box_score_thresh=score,
             box_detections_per_img=MAX_DETECTIONS,
-            box_batch_size_per_image=ROIS_PER_TILE,
-            mask_head=MaskRCNNHeads(width, (width,) * 4, 1),
+            box_batch_size_per_image=regions,
+            mask_head=MaskRCNNHeads(width, (width,) * depth, 1),
             mask_predictor=Float32(MaskRCNNPredictor(width, width, 2)),
         )
 
