@@ -18,4 +18,4 @@ def main(encoder: str, output: str | Path) -> None:
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        main(snakemake.params.encoder, snakemake.output[0])
+        main(snakemake.wildcards.encoder, snakemake.output[0])
