@@ -35,13 +35,13 @@ class ShapeMeasures:
     """Tables of the canonical shape over its levels, interpolated between them.
 
     Attributes:
-        logits: (k,) rising u of the levels, λ = sigmoid(−u); empty where the shape has no inside.
+        logits: (k,) rising u of the levels, λ = sigmoid(−u); empty where no outline closes.
         radius: (k,) square root of the area A; it is what changes evenly between levels.
         centroid: (k, 2) c as (x, y).
         spread: (k, 2, 2) covariance S divided by A.
         box: (k, 4) bounds x0, y0, x1, y1 of the level sets.
         lowest: the least λ in the tables.
-        highest: the shape's maximum p(s) (0 where empty).
+        highest: the shape's maximum p(s) (0 where the tables are empty).
         closed: False where the lowest level's outline has no end; then every measure is NaN.
     """
 
@@ -66,9 +66,9 @@ class ShapeMeasures:
         """
         start = _to_logit(lowest)
         field = sample_field(shape, start, samples)
-        if field is None:
+        if field is None or not field.closed:
             empty = [np.zeros((0, *size)) for size in ((), (), (2,), (2, 2), (4,))]
-            return cls(*empty, lowest, 0.0, True)
+            return cls(*empty, lowest, 0.0, field is None)
         least = float(field.values.min())
         rows = []
         for logit in np.linspace(start, least, levels, endpoint=False)[::-1]:
@@ -81,7 +81,7 @@ class ShapeMeasures:
                 box = np.concatenate([points.min(axis=0), points.max(axis=0)])
                 rows.append((logit, np.sqrt(area), centroid, covariance / area, box))
         columns = [np.array(column) for column in zip(*rows, strict=True)]
-        return cls(*columns, lowest, float(1 / (1 + np.exp(least))), field.closed)
+        return cls(*columns, lowest, float(1 / (1 + np.exp(least))), True)
 
     def at(self, level: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Area (n,), centroid (n, 2), covariance (n, 2, 2) and box (n, 4) of level sets.
@@ -96,7 +96,7 @@ class ShapeMeasures:
         if (level < self.lowest * (1 - 1e-6)).any():
             raise ValueError(f"level {np.nanmin(level)} is below the measured {self.lowest}")
         missing = ~(level < self.highest)
-        if not self.closed or not len(self.logits):
+        if not len(self.logits):
             missing = np.ones(level.shape, bool)
         logit = _to_logit(np.where(missing, self.lowest, np.maximum(level, self.lowest)))
         area = self._interpolate(logit, self.radius, missing) ** 2

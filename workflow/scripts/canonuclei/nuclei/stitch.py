@@ -198,13 +198,25 @@ def _view(tile: Tile, size: int) -> tuple[int, int, int, int]:
 def _without_twins(candidates: list[_Candidate], views: list[tuple], width: int) -> list[_Candidate]:
     """Step 1 of the module, on candidates by falling score."""
     kept: list[_Candidate] = []
+    boxes = np.zeros((len(candidates), 4), np.int64)
     for one in candidates:
-        twin = next((other for other in kept if _same_nucleus(one, other, views, width)), None)
-        if twin is None:
+        box = _box(one.pixels, width)
+        known = boxes[: len(kept)]
+        near = (known[:, :2] < box[2:]).all(axis=1) & (known[:, 2:] > box[:2]).all(axis=1)
+        twins = [index for index in np.flatnonzero(near) if _same_nucleus(one, kept[index], views, width)]
+        if not twins:
+            boxes[len(kept)] = box
             kept.append(one)
-        elif twin.cut:
+        elif kept[twins[0]].cut:
+            twin = kept[twins[0]]
             twin.pixels = np.union1d(twin.pixels, one.pixels)
+            boxes[twins[0]] = _box(twin.pixels, width)
     return kept
+
+
+def _box(pixels: np.ndarray, width: int) -> np.ndarray:
+    rows, columns = np.divmod(pixels, width)
+    return np.array([rows.min(), columns.min(), rows.max() + 1, columns.max() + 1])
 
 
 def _same_nucleus(one: _Candidate, other: _Candidate, views: list[tuple], width: int) -> bool:

@@ -49,17 +49,13 @@ def union_measures(
         covariance, centre = np.cov(points, bias=True), points.mean(axis=1)
     column, row = (centre + 1) * tile_size / 2 - 0.5
     scale = (tile_size / 2) ** 2
-    values = ellipse_measures(
-        np.array([row + tile_y]),
-        np.array([column + tile_x]),
-        np.array([area * scale]),
-        covariance[None] * scale,
-    )
+    centre_pixels = np.array([row + tile_y]), np.array([column + tile_x])
+    values = ellipse_measures(*centre_pixels, np.array([area * scale]), covariance[None] * scale)
     return {name: float(value[0]) for name, value in values.items()}
 
 
 def _image_box(lower: np.ndarray, t: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Bounds x0, y0, x1, y1 in the tile's frame of canonical boxes (m, 4); members without one are left out."""
+    """Bounds x0, y0, x1, y1 in the tile's frame of the canonical boxes (m, 4) that are known."""
     known = np.isfinite(box).all(axis=1)
     if not known.any():
         return np.full(4, np.nan)
