@@ -96,7 +96,8 @@ class CanonicalModel(nn.Module):
         cell_size = torch.tensor([2 / columns, 2 / rows], device=raw.device)
         cells = grid_points(rows, columns, device=raw.device).repeat(self.per_cell, 1)
         centre = cells + raw[..., 3:] * cell_size
-        t = -(lower @ centre.unsqueeze(-1)).squeeze(-1)
+        # by elements: autocast would do the product L · centre in bf16, which places to ½ px only
+        t = -(lower * centre.unsqueeze(-2)).sum(dim=-1)
         return Instances(lower, t, logit.reshape(batch, -1))
 
     def compose(self, instances: Instances, grid: int, size: int) -> Tensor:

@@ -49,5 +49,6 @@ def build_model(
         return DeepLabModel(backbone, loss)
     from .maskrcnn import MaskRCNNModel
 
-    score = float(settings["prediction"]["maskrcnn_score"])
+    # training settings have no section of their own for prediction: there it serves validation alone
+    score = float(settings.get("prediction", {}).get("maskrcnn_score", 0.5))
     return MaskRCNNModel(backbone, int(network.get("input_size", 256)), score)
