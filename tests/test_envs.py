@@ -24,6 +24,7 @@ CONDA_NAMES = {
     "skimage": "scikit-image",
     "matplotlib": "matplotlib-base",
     "yaml": "pyyaml",
+    "PIL": "pillow",
 }
 PYPI_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 
