@@ -6,14 +6,15 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
+from skimage.measure import regionprops
+
 from canonuclei.data.archives import read_subset
 from canonuclei.data.looks import look
 from canonuclei.data.simulate import FILES, ODD_SIZES, simulate_subset, write_source
 from canonuclei.data.simulate_nuclei import DIAMETERS, draw_outline, grow_field, place_outline
 from canonuclei.errors import InputError
-from PIL import Image
-from scipy import ndimage
-from skimage.measure import regionprops
 
 SETTINGS = {"seed": 3, "images": {"train": 8, "validation": 4, "test": 8}, "size": [160, 192]}
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from canonuclei.data.archives import AnnotatedImage, Archive
 from canonuclei.data.simulate import write_source
 from canonuclei.data.tiles import ARRAYS, COLUMNS, TABLE, cells, cut_tiles, place, read_tiles, whole_truth
 from canonuclei.errors import InputError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SIZE = 128
 
