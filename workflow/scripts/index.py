@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(source: str, protocol: str, expected: str | None, output: str | Path) -> None:
+def main(source: str | Path, protocol: str, expected: str | Path | None, output: str | Path) -> None:
     """Write the index of the subsets that the protocol reads."""
     rows = []
     for subset in SUBSETS[protocol]:
@@ -32,8 +32,8 @@ def main(source: str, protocol: str, expected: str | None, output: str | Path) -
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         main(
-            snakemake.params.source,
+            Path(snakemake.input.archives[0]).parent,
             snakemake.params.protocol,
-            snakemake.params.expected,
+            next(iter(snakemake.input.expected), None),
             snakemake.output[0],
         )

@@ -26,6 +26,6 @@ if __name__ == "__main__":
         main(
             snakemake.input.images,
             snakemake.params.protocol,
-            snakemake.params.list,
+            next(iter(snakemake.input.list), None),
             snakemake.output[0],
         )

@@ -18,8 +18,8 @@ import numpy as np
 
 from ..errors import InputError
 from . import images, rle
+from .manifest import check_present
 
-ADDRESS = "https://data.broadinstitute.org/bbbc/BBBC038"
 # The archive of each subset and, for the test sets, the table of its nuclei
 FILES = {
     "stage1_train": ("stage1_train.zip", None),
@@ -106,12 +106,16 @@ class Archive:
         """Decode an image and its nuclei."""
         if image_id not in self._images or (self._rows and image_id not in self._rows):
             raise InputError(f"{self.path}, {image_id}", "no such annotated image", "check the id")
-        rgb = images.decode_rgb(*self._bytes(self._images[image_id]))
+        rgb = self.rgb(image_id)
         if self._rows:
             pixels = rle.image_pixels(self._solution, self._rows[image_id], rgb.shape[:2])
         else:
             pixels = self._mask_pixels(image_id, rgb.shape[:2])
         return AnnotatedImage(image_id, self.subset, rgb, paint(pixels, rgb.shape[:2]))
+
+    def rgb(self, image_id: str) -> np.ndarray:
+        """Decode an image alone: uint8 (H, W, 3)."""
+        return images.decode_rgb(*self._bytes(self._images[image_id]))
 
     def _mask_pixels(self, image_id: str, shape: tuple[int, int]) -> list[np.ndarray]:
         members = self._masks.get(image_id, [])
@@ -168,8 +172,7 @@ def paint(pixels: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
 def published_file(source: str | Path, name: str) -> Path:
     """Path of a published file in ``source``; an InputError tells how to come by it if it is not there."""
     path = Path(source) / name
-    if not path.is_file():
-        raise InputError(path, "missing", f"set `source` to a folder that holds it or to {ADDRESS}")
+    check_present([path])
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import http.client
 import sys
 import time
@@ -11,7 +12,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from ..errors import InputError
 from .archives import open_zip
@@ -21,6 +21,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_NETWORK = "check the connection and run again, or set `source` to a folder that holds the files"
 WRONG_ADDRESS = "check `source`"
 CHUNK = 2**20
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
 SAY_EVERY = 10.0  # seconds between lines on the progress
 
 
@@ -135,7 +136,8 @@ def _fetch_all(address: str, part: Path, attempts: int, wait: float, timeout: fl
 
 def _fetch(address: str, part: Path, had: int, timeout: float) -> bool:
     """One attempt, going on after ``had`` bytes; returns whether the server went on there."""
-    request = urllib.request.Request(address, headers={"User-Agent": "canonuclei", "Accept-Encoding": "identity"})
+    headers = {"User-Agent": "canonuclei", "Accept-Encoding": "identity"}
+    request = urllib.request.Request(address, headers=headers)
     if had:
         request.add_header("Range", f"bytes={had}-")
     opener = urllib.request.build_opener(_SecureRedirects)
@@ -152,7 +154,9 @@ def _fetch(address: str, part: Path, had: int, timeout: float) -> bool:
             return goes_on
     except urllib.error.HTTPError as error:
         _refused(address, part, error)
-    except (http.client.HTTPException, TimeoutError, ConnectionError, urllib.error.URLError) as error:
+    except (http.client.HTTPException, OSError) as error:  # OSError: URLError, timeouts, TLS, the disk
+        if getattr(error, "errno", None) in DISK_FAULTS:
+            raise InputError(part, f"cannot be written: {_line(error)}", "make room for it") from None
         raise _Retry(f"no connection ({_line(error)})") from None
     return False
 
@@ -192,9 +196,9 @@ def _save(response: http.client.HTTPResponse, part: Path, had: int) -> None:
         raise _Retry(f"cut off after {done} of {total} bytes")
 
 
-def _say(done: int, total: int | None, stream: IO[str] | None = None) -> None:
+def _say(done: int, total: int | None) -> None:
     of = "" if total is None else f" of {total / 1e6:.0f}"
-    print(f"{done / 1e6:.0f}{of} MB", file=stream or sys.stderr)
+    print(f"{done / 1e6:.0f}{of} MB", file=sys.stderr)
 
 
 def _line(error: BaseException) -> str:

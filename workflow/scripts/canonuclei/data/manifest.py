@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 COLUMNS = ("image_id", "subset", "width", "height", "nuclei", "digest", "look", "mosaic")
+ADDRESS = "https://data.broadinstitute.org/bbbc/BBBC038"
 REMEDY = "get the published files again, or set `split.expected` to null for other data"
 
 
@@ -38,6 +39,13 @@ def expected_files(path: str | Path | None) -> list[str]:
         return []
     manifest = load_expected(path).get("manifest")
     return [str(path)] if manifest is None else [str(path), _beside(path, manifest)]
+
+
+def check_present(paths: Iterable[str | Path]) -> None:
+    """Raise an InputError for the first published file that is not there."""
+    for path in paths:
+        if not Path(path).is_file():
+            raise InputError(path, "missing", f"set `source` to a folder that holds it, or to {ADDRESS}")
 
 
 def load_expected(path: str | Path) -> dict:

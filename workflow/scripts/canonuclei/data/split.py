@@ -32,6 +32,8 @@ def make_split(rows: Sequence[Mapping], protocol: str, listed: str | Path | None
     """
     if protocol == "official":
         split = [_row(row, OFFICIAL[row["subset"]]) for row in rows]
+    elif listed is None:
+        raise InputError("split.list", "missing with protocol stage1", "name the CSV that lists the split")
     else:
         split = _by_list(rows, read_table(listed, COLUMNS), listed)
     for side in ("train", "val", "test"):
@@ -89,9 +91,7 @@ def _shares(rows: Sequence[Mapping], total: int) -> dict[str, int]:
     return shares
 
 
-def _by_list(
-    rows: Sequence[Mapping], listed: Sequence[Mapping], path: str | Path | None
-) -> list[dict[str, str]]:
+def _by_list(rows: Sequence[Mapping], listed: Sequence[Mapping], path: str | Path) -> list[dict[str, str]]:
     subsets = {row["image_id"]: row["subset"] for row in rows}
     for row in listed:
         where, remedy = f"{path}, {row['image_id']}", "check `split.list` against the data"

@@ -1,0 +1,128 @@
+# From the published files to tiles: fetched (or simulated), checked, split, cut.
+from canonuclei.data.manifest import check_present, expected_files
+
+# Without an expected list (other data) the index is not compared with anything
+EXPECTED = expected_files(config["split"]["expected"])
+
+# Code that tells what an image and its nuclei are, once read
+READING = ("data/archives.py", "data/images.py", "data/rle.py")
+
+if not (DOWNLOADED or SIMULATED):
+    check_present(ARCHIVES)
+
+
+localrules:
+    download,
+    index,
+    split,
+
+
+if DOWNLOADED:
+
+    rule download:
+        output:
+            "resources/bbbc038/{file}",
+        log:
+            f"{LOGS}/download_{{file}}.log",
+        wildcard_constraints:
+            file=r"[^/]+\.(zip|csv)",
+        # What has come is kept as <file>.part, and each attempt goes on from there
+        retries: 2
+        conda:
+            "../../envs/python.yaml"
+        params:
+            source=config["source"],
+        message:
+            "Downloading {wildcards.file}"
+        script:
+            "../scripts/download.py"
+
+
+if SIMULATED:
+
+    rule simulate:
+        output:
+            ARCHIVES,
+        log:
+            f"{LOGS}/simulate.log",
+        conda:
+            "../../envs/python.yaml"
+        params:
+            settings=config["simulation"],
+            code=code_digest(
+                *(f"data/{name}.py" for name in ("simulate", "simulate_looks", "simulate_nuclei", "rle"))
+            ),
+        message:
+            "Simulating images of nuclei"
+        script:
+            "../scripts/simulate.py"
+
+
+rule index:
+    input:
+        archives=ARCHIVES,
+        expected=EXPECTED,
+    output:
+        f"{RESULTS}/images.csv",
+    log:
+        f"{LOGS}/index.log",
+    conda:
+        "../../envs/python.yaml"
+    params:
+        protocol=config["split"]["protocol"],
+        code=code_digest("data/index.py", "data/manifest.py", "data/looks.py", *READING),
+    message:
+        "Reading and checking every image and mask"
+    script:
+        "../scripts/index.py"
+
+
+rule split:
+    input:
+        images=f"{RESULTS}/images.csv",
+        list=[config["split"]["list"]] if config["split"]["protocol"] == "stage1" else [],
+    output:
+        f"{RESULTS}/split.csv",
+    log:
+        f"{LOGS}/split.log",
+    conda:
+        "../../envs/python.yaml"
+    params:
+        protocol=config["split"]["protocol"],
+        code=code_digest("data/split.py"),
+    message:
+        "Splitting the images"
+    script:
+        "../scripts/split.py"
+
+
+rule tiles:
+    input:
+        archives=ARCHIVES,
+        split=f"{RESULTS}/split.csv",
+    output:
+        images=f"{RESULTS}/tiles/{{set}}/images.npy",
+        masks=f"{RESULTS}/tiles/{{set}}/masks.npy",
+        valid=f"{RESULTS}/tiles/{{set}}/valid.npy",
+        # Apart from the rest: training of the weak models does not get it
+        instances=f"{RESULTS}/tiles/{{set}}/instances.npy",
+        table=f"{RESULTS}/tiles/{{set}}/tiles.csv",
+    log:
+        f"{LOGS}/tiles_{{set}}.log",
+    wildcard_constraints:
+        set="train|val|test|whole",
+    conda:
+        "../../envs/python.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=config["tiles"],
+        percentiles=config["input"]["percentiles"],
+        code=code_digest(
+            *(f"data/{name}.py" for name in ("tiles", "placement", "growing", "looks")), *READING
+        ),
+    message:
+        "Cutting tiles: {wildcards.set}"
+    script:
+        "../scripts/tiles.py"
