@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
 from canonuclei.data.archives import AnnotatedImage, Archive
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
@@ -55,7 +56,7 @@ def main(
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         main(
-            snakemake.params.source,
+            Path(snakemake.input.archives[0]).parent,
             snakemake.input.split,
             snakemake.wildcards.set,
             Path(snakemake.output.images).parent,
