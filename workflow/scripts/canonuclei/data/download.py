@@ -41,7 +41,7 @@ def download(
     address: str,
     path: str | Path,
     check: Callable[[Path], None],
-    attempts: int = 5,
+    attempts: int = 4,
     wait: float = 2.0,
     timeout: float = 60.0,
 ) -> None:
