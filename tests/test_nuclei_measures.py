@@ -190,3 +190,10 @@ def test_fused_shape_equals_the_module() -> None:
     expected = shape.logit(to_canonical(points, lower, t)).detach().numpy()
     got = FusedShape(shape).instances(lower.numpy(), t.numpy(), points.numpy().T)
     np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_degenerate_transforms_give_no_numbers_and_no_error() -> None:
+    lower = np.array([[[4.0, 0.0], [0.0, 0.0]], [[np.nan, 0.0], [0.0, 4.0]], [[4.0, 0.0], [0.0, 4.0]]])
+    values = measure(lower, np.zeros((3, 2)), [0.9, 0.9, 0.9], ShapeMeasures.of(disc()))
+    assert not np.isfinite(values["area"][:2]).any() and np.isfinite(values["area"][2])
+    assert not render_instances(lower[1:2], np.zeros((1, 2)), [0.9], disc()).any()

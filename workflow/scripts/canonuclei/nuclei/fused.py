@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from canonuclei.models.shape import ShapeMLP
+from ..models.shape import ShapeMLP
 
 
 class FusedShape:

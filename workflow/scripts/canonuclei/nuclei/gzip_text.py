@@ -6,8 +6,8 @@ import gzip
 import zlib
 from pathlib import Path
 
-from canonuclei.errors import InputError
-from canonuclei.files import atomic_path
+from ..errors import InputError
+from ..files import atomic_path
 
 
 def write_gzip(path: str | Path, text: str) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from scipy.spatial import ConvexHull
 from skimage.measure import label
 
-from canonuclei.models.shape import ShapeMLP
-from canonuclei.nuclei.fused import level_logit, to_numpy
-from canonuclei.nuclei.outline import outlines, polygon_moments, sample_field
+from ..models.shape import ShapeMLP
+from .fused import level_logit, to_numpy
+from .outline import outlines, polygon_moments, sample_field
 
 MEASURES = (
     "centroid-0",
@@ -114,6 +114,8 @@ class ShapeMeasures:
         return values
 
 
+# a transform that collapsed (L's diagonal at 0, or NaN) has measures that are not finite, no warning
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def measure(
     lower: object,
     t: object,
@@ -145,14 +147,23 @@ def measure(
     """
     lower, t, p = (to_numpy(value, np.float64) for value in (lower, t, p))
     lower, t, p = lower.reshape(-1, 2, 2), t.reshape(-1, 2), p.reshape(-1)
-    with np.errstate(divide="ignore"):
-        area, centroid, covariance, _ = measures.at(threshold / p)
-    inverse = np.linalg.inv(lower) if len(p) else lower
+    area, centroid, covariance, _ = measures.at(threshold / p)
+    inverse = invert_lower(lower)
     position = np.einsum("nij,nj->ni", inverse, centroid - t)
     covariance = inverse @ covariance @ inverse.transpose(0, 2, 1) * (tile_size / 2) ** 2
-    area = area / (lower[:, 0, 0] * lower[:, 1, 1]) * (tile_size / 2) ** 2
+    area = area * inverse[:, 0, 0] * inverse[:, 1, 1] * (tile_size / 2) ** 2
     column, row = ((position[:, axis] + 1) * tile_size / 2 - 0.5 for axis in (0, 1))
     return ellipse_measures(row + np.asarray(tile_y), column + np.asarray(tile_x), area, covariance)
+
+
+def invert_lower(lower: np.ndarray) -> np.ndarray:
+    """L⁻¹ of (n, 2, 2) lower-triangular matrices, float64; not finite where the diagonal holds a 0."""
+    lower = np.asarray(lower, np.float64)
+    inverse = np.zeros_like(lower)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse[:, 0, 0], inverse[:, 1, 1] = 1 / lower[:, 0, 0], 1 / lower[:, 1, 1]
+        inverse[:, 1, 0] = -lower[:, 1, 0] * inverse[:, 0, 0] * inverse[:, 1, 1]
+    return inverse
 
 
 def ellipse_measures(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.measure import find_contours
 
-from canonuclei.models.shape import ShapeMLP
-from canonuclei.nuclei.fused import FusedShape
+from ..models.shape import ShapeMLP
+from .fused import FusedShape
 
 _FARTHEST = 64.0  # canonical units searched for the outline; tiles reach about 1 / det L of them
 _COARSE = 256

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from canonuclei.models.shape import ShapeMLP
-from canonuclei.nuclei.fused import FusedShape, grid_rows, level_logit, to_numpy
+from ..models.shape import ShapeMLP
+from .fused import FusedShape, grid_rows, level_logit, to_numpy
 
 _CHUNK = 64  # instances upsampled at a time: bounds memory at 64 · size² floats
 

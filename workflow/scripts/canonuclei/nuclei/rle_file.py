@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
-from canonuclei.errors import InputError
-from canonuclei.nuclei.gzip_text import first_line, read_gzip, write_gzip
+from ..errors import InputError
+from .gzip_text import first_line, read_gzip, write_gzip
 
 FORMAT = "canonuclei-rle-1"
 _REMEDY = "remove it and run the prediction again"

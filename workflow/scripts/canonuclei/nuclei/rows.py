@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from canonuclei.models.shape import ShapeMLP
-from canonuclei.nuclei.fused import FusedShape, to_numpy
-from canonuclei.nuclei.measures import MEASURES, ShapeMeasures, measure
-from canonuclei.nuclei.merge import merge_contained
-from canonuclei.nuclei.render import render_instances
-from canonuclei.nuclei.union import union_measures
+from ..models.shape import ShapeMLP
+from .fused import FusedShape, to_numpy
+from .measures import MEASURES, ShapeMeasures, measure
+from .merge import merge_contained
+from .render import render_instances
+from .union import union_measures
 
 PARAMETERS = ("image", "tile_y", "tile_x", "tile_size", "id", "group", "l11", "l21", "l22", "t1", "t2", "p")
 COLUMNS = (*PARAMETERS, *MEASURES)

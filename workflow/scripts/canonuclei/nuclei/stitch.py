@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from canonuclei.models.shape import ShapeMLP
-from canonuclei.nuclei.fused import FusedShape
-from canonuclei.nuclei.rows import nuclei_masks
+from ..models.shape import ShapeMLP
+from .fused import FusedShape
+from .rows import nuclei_masks
 
 MARGIN = 4.0  # px; centroids of one nucleus in two tiles differ by less, unless its mask is cut
 SAME = 0.5  # IoU in the common area above which two tiles' instances are one nucleus

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from canonuclei.errors import InputError
-from canonuclei.files import read_json, write_json
-from canonuclei.models.shape import ShapeMLP, shape_from_weights, shape_weights
-from canonuclei.nuclei.gzip_text import first_line, read_gzip, write_gzip
-from canonuclei.nuclei.rows import COLUMNS, KINDS, NUMBERS, PARAMETERS
+from ..errors import InputError
+from ..files import read_json, write_json
+from ..models.shape import ShapeMLP, shape_from_weights, shape_weights
+from .gzip_text import first_line, read_gzip, write_gzip
+from .rows import COLUMNS, KINDS, NUMBERS, PARAMETERS
 
 _REMEDY = "remove it and run the prediction again"
 

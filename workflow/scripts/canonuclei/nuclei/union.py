@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from canonuclei.nuclei.fused import FusedShape, level_logit
-from canonuclei.nuclei.measures import ShapeMeasures, ellipse_measures
+from .fused import FusedShape, level_logit
+from .measures import ShapeMeasures, ellipse_measures, invert_lower
 
 _SAMPLES = 192
 
@@ -60,5 +60,5 @@ def _image_box(lower: np.ndarray, t: np.ndarray, box: np.ndarray) -> np.ndarray:
     if not known.any():
         return np.full(4, np.nan)
     corners = box[known][:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 4, 2) - t[known][:, None]
-    corners = np.einsum("mij,mkj->mki", np.linalg.inv(lower[known].astype(np.float64)), corners)
+    corners = np.einsum("mij,mkj->mki", invert_lower(lower[known]), corners)
     return np.concatenate([corners.min(axis=(0, 1)), corners.max(axis=(0, 1))])
