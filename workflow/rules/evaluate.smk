@@ -1,0 +1,137 @@
+# From predictions to scores, and from scores to tables.
+
+# Code that makes a score: truth, masks and how they match
+SCORING = ("nuclei", "models/shape.py", "models/transform.py") + tuple(
+    f"evaluation/{name}.py" for name in ("approaches", "frames", "matching", "pixels", "scores", "watershed")
+)
+TABULATING = tuple(
+    f"evaluation/{name}.py" for name in ("aggregate", "bootstrap", "markdown", "pixels", "scores", "tables")
+)
+TEST_TILES = multiext(f"{RESULTS}/tiles/test/", "tiles.csv", "instances.npy", "images.npy")
+# What table1.md says of the data and the schedule
+ABOUT = {
+    "dataset": config["dataset"],
+    "official": config["split"]["protocol"] == "official" and not SIMULATED,
+    "simulated": SIMULATED,
+    "epochs": {run: run_settings(config, *parse_run(run)[:2])["training"]["epochs"] for run in RUNS},
+}
+MADE_TABLES = {
+    "table1": "table1.csv",
+    "images": "table1_images.csv",
+    "whole": "table1_whole.csv",
+    "by_look": "table1_by_look.csv",
+    "without": "table1_without.csv",
+    "curves": "f1_curves.csv",
+    "readings": "f1_mean_readings.csv",
+    "differences": "differences.csv",
+    "text": "table1.md",
+}
+
+
+rule evaluate:
+    input:
+        TEST_TILES,
+        predictions=prediction_files,
+        tiles=TEST_TILES[0],
+        whole=f"{RESULTS}/tiles/whole/tiles.csv",
+    output:
+        f"{RESULTS}/scores/{{run}}.csv.gz",
+    log:
+        f"{LOGS}/evaluate_{{run}}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        distance=config["evaluation"]["watershed_distance"],
+        code=code_digest(*SCORING),
+    message:
+        "Scoring {wildcards.run}"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule references:
+    input:
+        TEST_TILES,
+        tiles=TEST_TILES[0],
+    output:
+        f"{RESULTS}/scores/references.csv.gz",
+    log:
+        f"{LOGS}/references.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        distance=config["evaluation"]["watershed_distance"],
+        code=code_digest("evaluation/references.py", "evaluation/ellipses.py", *SCORING),
+    message:
+        "Scoring Otsu's threshold and the oracles"
+    script:
+        "../scripts/references.py"
+
+
+rule score_labels:
+    input:
+        TEST_TILES,
+        tiles=TEST_TILES[0],
+        folder=lookup(within=config, dpath="evaluation/labels/{name}"),
+    output:
+        f"{RESULTS}/scores/labels/{{name}}.csv.gz",
+    log:
+        f"{LOGS}/score_labels_{{name}}.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        folder=lookup(within=config, dpath="evaluation/labels/{name}"),
+        code=code_digest("evaluation/labels.py", *SCORING),
+    message:
+        "Scoring the label images of {wildcards.name}"
+    script:
+        "../scripts/score_labels.py"
+
+
+rule tables:
+    input:
+        expand(RESULTS + "/scores/{run}.csv.gz", run=RUNS),
+        f"{RESULTS}/scores/references.csv.gz",
+        expand(RESULTS + "/scores/labels/{name}.csv.gz", name=config["evaluation"]["labels"]),
+    output:
+        **{key: f"{RESULTS}/{name}" for key, name in MADE_TABLES.items()},
+    log:
+        f"{LOGS}/tables.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        about=ABOUT,
+        evaluation=config["evaluation"],
+        code=code_digest(*TABULATING),
+    message:
+        "Making the tables"
+    script:
+        "../scripts/tables.py"
+
+
+rule table1_from_nuclei:
+    input:
+        TEST_TILES,
+        tiles=TEST_TILES[0],
+        whole=f"{RESULTS}/tiles/whole/tiles.csv",
+        published=ancient(f"results/published/{config['dataset']}/nuclei"),
+    output:
+        **{key: f"{RESULTS}/from_nuclei/{name}" for key, name in MADE_TABLES.items()},
+    log:
+        f"{LOGS}/table1_from_nuclei.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        about=ABOUT,
+        evaluation=config["evaluation"],
+        code=code_digest("evaluation", *SCORING),
+    message:
+        "Making the tables again from the published nuclei"
+    script:
+        "../scripts/table1_from_nuclei.py"

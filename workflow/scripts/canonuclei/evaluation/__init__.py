@@ -1,0 +1,1 @@
+"""Scores of predictions against ground truth, and the tables made of them; never imports training."""

@@ -1,0 +1,118 @@
+"""Tables of numbers from the table of scores: pooled, mean over images, by look, and over thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from .bootstrap import SUMS, pooled_metrics
+from .frames import LOOSE_THRESHOLDS
+from .matching import THRESHOLDS
+from .pixels import f1, ratio
+from .scores import KEYS, TP
+
+METRIC_COLUMNS = ["iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10", "tp", "fp", "fn", "count_mae"]
+CURVE_COLUMNS = [*KEYS, "iou_threshold", "tp", "fp", "fn", "f1"]
+READING_COLUMNS = [*KEYS, "f1_mean_9", "f1_mean_10", "f1_mean_10_loose", "f1_mean_10_tiles"]
+LOOKS = ("fluorescence", "tissue", "brightfield")
+# Rows stand in this order; labels of other variants follow the canonical ones, other tools come last
+APPROACHES = ("Ours", "Ours+P", "Ours+L_cnt", "Ours+L_cnt+P", "DeepLabV3", "DeepLabV3+CC", "DeepLabV3+WS",
+              "Semantic+CC", "Semantic+WS", "Mask R-CNN", "Otsu+WS", "Oracle mask+CC", "Oracle mask+WS",
+              "Oracle mask+K", "Oracle ellipse")  # fmt: skip
+
+
+def pooled(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:
+    """Scores pooled over tiles (or images): sums of pixels and of matches first, then the ratios.
+
+    ``f1_mean_9`` and ``f1_mean_10`` are means of the pooled F1 at IoU 0.1 … 0.9 and 0.1 … 1.0;
+    tp, fp and fn are counted at 0.5; ``count_mae`` is the mean over tiles of |predicted − true nuclei|.
+
+    Args:
+        scores: rows of one scope.
+        by: columns that tell the rows of the result apart.
+
+    Returns:
+        ``by`` and ``METRIC_COLUMNS``; empty where nuclei were not predicted, or nothing was there to score.
+    """
+    scores = scores.assign(error=(scores["predicted_nuclei"] - scores["true_nuclei"]).abs().astype("Float64"))
+    groups = scores.groupby(list(by), dropna=False, sort=False)
+    sums = groups[SUMS].sum(min_count=1)
+    table = pd.DataFrame(pooled_metrics(sums.to_numpy(dtype=float, na_value=np.nan)), index=sums.index)
+    table["tp"] = sums["tp_5"]
+    table["fp"] = sums["predicted_nuclei"] - sums["tp_5"]
+    table["fn"] = (sums["true_nuclei"] - sums["tp_5"]).where(sums["tp_5"].notna())
+    table["count_mae"] = groups["error"].mean().astype(float)
+    return _ordered(table.reset_index(), [*by, *METRIC_COLUMNS])
+
+
+def mean_over_images(scores: pd.DataFrame) -> pd.DataFrame:
+    """Each image's tiles pooled, then the mean over images of every column, tp, fp and fn among them.
+
+    An image where a score is undefined (neither truth nor prediction) is left out of that score's mean.
+    """
+    per_image = pooled(scores, [*KEYS, "image"])
+    table = per_image.astype(dict.fromkeys(METRIC_COLUMNS, "Float64"))
+    means = table.groupby(KEYS, dropna=False, sort=False)[METRIC_COLUMNS].mean().reset_index()
+    return _ordered(means, [*KEYS, *METRIC_COLUMNS])
+
+
+def by_look(scores: pd.DataFrame) -> pd.DataFrame:
+    """Pooled scores of each look apart, ``look`` after ``approach``; looks without images have no row."""
+    table = pooled(scores, ["approach", "look", *KEYS[1:]])
+    rank = table["look"].map({look: rank for rank, look in enumerate(LOOKS)})
+    return table.iloc[np.argsort(rank.to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def f1_curves(scores: pd.DataFrame) -> pd.DataFrame:
+    """Pooled F1 at each of the ten thresholds, of the approaches that predict nuclei."""
+    scores = scores[scores["predicted_nuclei"].notna()]
+    sums = _ordered(scores.groupby(KEYS, dropna=False, sort=False)[SUMS].sum().reset_index(), None)
+    parts = []
+    for tenths in THRESHOLDS:
+        part, tp = sums[KEYS].copy(), sums[f"tp_{tenths}"]
+        part["iou_threshold"] = tenths / 10
+        part["tp"], part["fp"], part["fn"] = tp, sums["predicted_nuclei"] - tp, sums["true_nuclei"] - tp
+        part["f1"] = f1(
+            *(sums[name].to_numpy(float) for name in (tp.name, "true_nuclei", "predicted_nuclei"))
+        )
+        parts.append(part)
+    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)[CURVE_COLUMNS]
+
+
+def mean_f1_readings(scores: pd.DataFrame) -> pd.DataFrame:
+    """The readings of the paper's mean F1, side by side.
+
+    ``f1_mean_10_loose``: below IoU 0.5 every true and every predicted nucleus with any partner counts
+    (precision and recall from the two); ``f1_mean_10_tiles``: the mean over tiles of each tile's F1, where a
+    tile with neither truth nor prediction counts 1. The other two are as in ``pooled``.
+    """
+    scores = scores[scores["predicted_nuclei"].notna()]
+    groups = scores.groupby(KEYS, dropna=False, sort=False)
+    sums = groups.sum(numeric_only=True).astype(float)
+    loose = [f1(sums[name], sums["true_nuclei"], sums["predicted_nuclei"]) for name in TP]
+    for tenths in LOOSE_THRESHOLDS:
+        precision = ratio(sums[f"any_predicted_{tenths}"], sums["predicted_nuclei"])
+        recall = ratio(sums[f"any_true_{tenths}"], sums["true_nuclei"])
+        loose[tenths - 1] = ratio(2 * precision * recall, precision + recall)
+    counts = scores[[*TP, "true_nuclei", "predicted_nuclei"]].to_numpy(float)
+    tiles = np.nan_to_num(f1(counts[:, :10], counts[:, 10:11], counts[:, 11:]), nan=1.0).mean(axis=1)
+    found = pooled(scores).set_index(KEYS)[["f1_mean_9", "f1_mean_10"]]
+    extra = pd.DataFrame({"f1_mean_10_loose": np.mean(loose, axis=0)}, index=sums.index)
+    tile_means = scores.assign(f1_mean_10_tiles=tiles).groupby(KEYS, dropna=False, sort=False)
+    extra["f1_mean_10_tiles"] = tile_means["f1_mean_10_tiles"].mean()
+    return _ordered(found.join(extra).reset_index(), READING_COLUMNS)
+
+
+def _ordered(table: pd.DataFrame, columns: list[str] | None) -> pd.DataFrame:
+    """Rows in the order of ``APPROACHES``, then by grid, encoder and seed; chosen ``columns``."""
+    known = {name: float(rank) for rank, name in enumerate(APPROACHES)}
+    last_ours = known["Ours+L_cnt+P"] + 0.5
+    other = np.where(table["grid"].notna(), last_ours, len(APPROACHES))
+    rank = table["approach"].map(known).fillna(pd.Series(other, index=table.index))
+    name = table["approach"].where(~table["approach"].isin(APPROACHES), "")
+    order = table.assign(_rank=rank, _name=name).sort_values(
+        ["_rank", "_name", "grid", "encoder", "seed"], kind="stable", na_position="first"
+    )
+    return order[columns or list(table.columns)].reset_index(drop=True)

@@ -1,0 +1,109 @@
+"""95 % intervals of the differences that the text claims, by paired bootstrap over images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from .pixels import dice, f1, iou
+from .scores import PIXELS, TP
+
+METRICS = ("iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10")
+PIXEL_METRICS = METRICS[:2]
+COLUMNS = ["approach_a", "approach_b", "encoder", "seed", "scope", "grid_a", "grid_b", "metric"]
+COLUMNS += ["difference", "low", "high", "images"]
+SUMS = [*PIXELS, "true_nuclei", "predicted_nuclei", *TP]
+RIVALS = ("Semantic+WS", "DeepLabV3+WS", "Otsu+WS", "Mask R-CNN")
+
+
+def pooled_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Pooled scores from sums.
+
+    Args:
+        sums: (..., len(SUMS)) sums over tiles or images, ordered as ``SUMS``; NaN what was not predicted.
+
+    Returns:
+        ``METRICS`` → (...) fractions in 0…1.
+    """
+    part = dict(zip(SUMS, np.moveaxis(np.asarray(sums, dtype=float), -1, 0), strict=True))
+    scores = np.stack([f1(part[name], part["true_nuclei"], part["predicted_nuclei"]) for name in TP])
+    return {
+        "iou": iou(part["intersection"], part["union"]),
+        "dice": dice(part["intersection"], part["true_pixels"], part["predicted_pixels"]),
+        "f1_50": scores[4],
+        "f1_mean_9": scores[:9].mean(axis=0),
+        "f1_mean_10": scores.mean(axis=0),
+    }
+
+
+def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """The table of differences a − b between all claimed pairs whose two sides are there.
+
+    Each resample draws images with replacement, the same for both sides, and pools again; the interval is
+    from the 2.5th to the 97.5th percentile. It speaks of other images like these, not of other seeds.
+
+    Args:
+        scores: the table of scores.
+        resamples: number of them.
+        seed: of the draws.
+
+    Returns:
+        Columns ``COLUMNS``, in fractions.
+    """
+    keys = ["approach", "encoder", "grid", "seed", "scope"]
+    numbers = scores.assign(grid=scores["grid"].fillna(0), seed=scores["seed"].fillna(-1))
+    per_image = numbers.groupby([*keys, "image"])[SUMS].sum(min_count=1)
+    present = dict(tuple(per_image.groupby(level=keys)))
+    rows = []
+    for a, b in claimed_pairs(list(present)):
+        first, second = (present[key].droplevel(keys) for key in (a, b))
+        both = first.index.intersection(second.index)
+        sums = [side.loc[both].to_numpy(dtype=float, na_value=np.nan) for side in (first, second)]
+        head = (a[0], b[0], a[1], a[3], a[4], a[2] or None, b[2] or None)
+        found = _intervals(*sums, resamples=resamples, seed=seed)
+        rows += [(*head, metric, *numbers, len(both)) for metric, numbers in found.items()]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"grid_a": "Int64", "grid_b": "Int64", "seed": "Int64"})
+
+
+def _intervals(a: np.ndarray, b: np.ndarray, resamples: int, seed: int) -> dict[str, tuple[float, ...]]:
+    """Metric → difference, low, high of two (images, len(SUMS)) arrays; undefined metrics are left out."""
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples).astype(float)
+    whole = [pooled_metrics(side.sum(axis=0)) for side in (a, b)]
+    spread = [pooled_metrics(drawn @ side) for side in (a, b)]
+    found = {}
+    for metric in METRICS:
+        difference = float(whole[0][metric] - whole[1][metric])
+        if np.isfinite(difference):
+            low, high = np.nanpercentile(spread[0][metric] - spread[1][metric], [2.5, 97.5])
+            found[metric] = (difference, float(low), float(high))
+    return found
+
+
+Key = tuple[str, str, int, int, str]  # approach, encoder, grid (0: none), seed (-1: none), scope
+
+
+def claimed_pairs(keys: list[Key]) -> Iterator[tuple[Key, Key]]:
+    """Pairs to compare, of one encoder, seed and scope (references have neither encoder nor seed).
+
+    For every label X of a canonical model: X+P against X; grid 128 against 32; X against Ours and X+P
+    against Ours+P; X+P against each of the rivals; X against DeepLabV3 (pixels).
+    """
+    there = set(keys)
+    for approach, encoder, grid, seed, scope in keys:
+        if grid != 128:
+            continue
+        label, merged = approach.removesuffix("+P"), approach.endswith("+P")
+        if merged:
+            others = [(label, 128), *((rival, 0) for rival in RIVALS)]
+        else:
+            others = [(approach, 32), ("DeepLabV3", 0)]
+        if label != "Ours":
+            others.append(("Ours+P" if merged else "Ours", 128))
+        for other, other_grid in others:
+            for key in ((other, encoder, other_grid, seed, scope), (other, "", other_grid, -1, scope)):
+                if key in there:
+                    yield (approach, encoder, grid, seed, scope), key

@@ -1,0 +1,53 @@
+"""Label images of any other tool, as one more row of the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from skimage.io import imread
+
+from ..errors import InputError
+from .frames import image_frames, score, tile_frames
+from .matching import labels_to_sparse
+from .scores import score_table
+
+SUFFIXES = (".tif", ".tiff", ".png")
+SUPERVISION = "unstated"  # what another tool was told is not ours to say
+
+
+def score_labels(folder: str | Path, name: str, tiles: str | Path) -> pd.DataFrame:
+    """Scores of a folder of label images, over whole images and cut at the tiles' cells.
+
+    Args:
+        folder: holds ``<image_id>.tif`` (or .tiff, .png) for every test image: integers, 0 background.
+        name: the approach's name in the tables.
+        tiles: folder of the set ``test``.
+
+    Raises:
+        InputError: an image is missing, unreadable, no label image, or of another size.
+    """
+    whole = image_frames(tiles)
+    found = {frame.image: read_labels(folder, frame.image, frame.labels.shape) for frame in whole}
+    keys = {"approach": name, "supervision": SUPERVISION}
+    frames = [*tile_frames(tiles), *whole]
+    return score_table(keys | score(f, labels_to_sparse(found[f.image][f.place])) for f in frames)
+
+
+def read_labels(folder: str | Path, image: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The label image of one image, (H, W) integers of the given ``shape``."""
+    candidates = [Path(folder) / f"{image}{suffix}" for suffix in SUFFIXES]
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path is None:
+        raise InputError(candidates[0], "no such label image", "give one .tif or .png for every test image")
+    try:
+        labels = np.asarray(imread(path))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(path, f"cannot be read: {error}", "write it again") from None
+    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer) or (labels < 0).any():
+        raise InputError(path, "not a label image", "write one channel of whole numbers, 0 for background")
+    if labels.shape != shape:
+        size, wanted = ("×".join(map(str, one)) for one in (labels.shape, shape))
+        raise InputError(path, f"{size} px, the image has {wanted}", "label the image at its own size")
+    return labels

@@ -1,0 +1,66 @@
+"""All tables of a data set from its scores, written to one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import InputError
+from ..files import atomic_path
+from .aggregate import by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
+from .bootstrap import differences
+from .markdown import table1_markdown
+
+
+def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+    """File name (without .csv) → table; scores as fractions.
+
+    Args:
+        scores: the table of scores of all approaches, over both scopes.
+        leave_out: image ids that ``table1_without`` leaves out; it has no rows where none of them occurs.
+    """
+    tiles, whole = (scores[scores["scope"] == scope] for scope in ("tile", "whole"))
+    if tiles.empty:
+        raise InputError("scores", "hold no tile", "score the runs again: rule `evaluate`")
+    occurs = tiles["image"].isin(list(leave_out))
+    return {
+        "table1": pooled(tiles),
+        "table1_images": mean_over_images(tiles),
+        "table1_whole": pooled(whole),
+        "table1_by_look": by_look(tiles),
+        "table1_without": pooled(tiles[~occurs] if occurs.any() else tiles.iloc[:0]),
+        "f1_curves": f1_curves(tiles),
+        "f1_mean_readings": mean_f1_readings(tiles),
+    }
+
+
+def write_tables(
+    folder: str | Path,
+    scores: pd.DataFrame,
+    about: Mapping[str, object],
+    resamples: int,
+    seed: int,
+    leave_out: Sequence[str] = (),
+) -> None:
+    """Write all tables, ``differences.csv`` and ``table1.md``.
+
+    Args:
+        folder: where they go.
+        scores: the table of scores.
+        about: ``dataset``, ``official``, ``simulated``, ``epochs``; see ``markdown.table1_markdown``.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+        leave_out: image ids scored with and without.
+    """
+    tables = make_tables(scores, leave_out)
+    images = scores.loc[scores["scope"] == "tile", "image"]
+    left_out = [image for image in leave_out if (images == image).any()]
+    about = {**about, "images": images.nunique(), "left_out": left_out}
+    text = table1_markdown(tables, about)
+    for name, table in (tables | {"differences": differences(scores, resamples, seed)}).items():
+        with atomic_path(Path(folder) / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6f")
+    with atomic_path(Path(folder) / "table1.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")

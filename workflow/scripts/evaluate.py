@@ -1,0 +1,29 @@
+"""Score one run's predictions, over tiles and over whole images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from canonuclei.evaluation.approaches import score_run
+from canonuclei.evaluation.scores import write_scores
+from canonuclei.logs import log_to
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(predictions: list[str], tiles: str, whole: str, distance: int, output: str) -> None:
+    """Write the scores of the run whose files ``predictions`` are; ``tiles``, ``whole``: their tiles.csv."""
+    scores = score_run(predictions, Path(tiles).parent, Path(whole).parent, distance)
+    write_scores(output, scores)
+    print(f"{len(scores)} rows: {', '.join(scores['approach'].unique())}")
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        main(
+            list(snakemake.input.predictions),
+            snakemake.input.tiles,
+            snakemake.input.whole,
+            snakemake.params.distance,
+            snakemake.output[0],
+        )
