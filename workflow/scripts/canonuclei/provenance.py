@@ -30,7 +30,8 @@ def code_digest(*parts: str) -> str:
             raise FileNotFoundError(path)
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.relative_to(LIBRARY).as_posix().encode())
-            digest.update(_meaning(file.read_text(encoding="utf-8")).encode())
+            text = file.read_text(encoding="utf-8")
+            digest.update((_meaning(text) if file.suffix == ".py" else text).encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,0 +1,184 @@
+# From predictions, tables and logs to pictures. Figures draw what files hold; they compute no metric.
+FIGURES = ["f1_over_iou", "training_curves"]
+# Pictures of our models want a run of each of the two
+if all(FIGURE_RUNS.values()):
+    FIGURES += ["figure1", "figure2", "figure3", "ellipses"]
+FIGURE_FILES = expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURES, kind=["png", "svg"])
+
+DRAWING = ("figures/style.py", "figures/canonuclei.mplstyle", "figures/material.py", "figures/outlines.py")
+# How masks come of the table of nuclei
+RENDERING = (
+    *(f"nuclei/{name}.py" for name in ("fused", "render", "rows", "tables")),
+    "models/shape.py",
+    "models/transform.py",
+)
+
+
+localrules:
+    f1_over_iou,
+    training_curves,
+
+
+rule f1_over_iou:
+    input:
+        f"{RESULTS}/f1_curves.csv",
+    output:
+        png=report(
+            f"{RESULTS}/figures/f1_over_iou.png",
+            caption="../report/f1_over_iou.rst",
+            category="Figures",
+            labels={"figure": "F1 over IoU"},
+        ),
+        svg=f"{RESULTS}/figures/f1_over_iou.svg",
+    log:
+        f"{LOGS}/f1_over_iou.log",
+    conda:
+        "../../envs/python.yaml"
+    params:
+        simulated=SIMULATED,
+        code=code_digest("figures/style.py", "figures/canonuclei.mplstyle", "figures/f1_over_iou.py"),
+    message:
+        "Drawing F1 over the IoU threshold"
+    script:
+        "../scripts/f1_over_iou.py"
+
+
+rule training_curves:
+    input:
+        expand(f"{RESULTS}/runs/{{run}}/log.csv", run=RUNS),
+    output:
+        png=report(
+            f"{RESULTS}/figures/training_curves.png",
+            caption="../report/training_curves.rst",
+            category="Figures",
+            labels={"figure": "Training curves"},
+        ),
+        svg=f"{RESULTS}/figures/training_curves.svg",
+    log:
+        f"{LOGS}/training_curves.log",
+    conda:
+        "../../envs/python.yaml"
+    params:
+        simulated=SIMULATED,
+        code=code_digest("figures/style.py", "figures/canonuclei.mplstyle", "figures/training_curves.py"),
+    message:
+        "Drawing the training curves"
+    script:
+        "../scripts/training_curves.py"
+
+
+if all(FIGURE_RUNS.values()):
+    OURS, COUNTED = (f"{RESULTS}/nuclei/{FIGURE_RUNS[name]}" for name in ("ours", "ours-cnt"))
+
+    rule figure1:
+        input:
+            images=f"{RESULTS}/tiles/test/images.npy",
+            masks=f"{RESULTS}/tiles/test/masks.npy",
+            valid=f"{RESULTS}/tiles/test/valid.npy",
+            instances=f"{RESULTS}/tiles/test/instances.npy",
+            table=f"{RESULTS}/tiles/test/tiles.csv",
+            nuclei=multiext(COUNTED, ".csv.gz", ".shape.json"),
+        output:
+            png=report(
+                f"{RESULTS}/figures/figure1.png",
+                caption="../report/figure1.rst",
+                category="Figures",
+                labels={"figure": "1. The system"},
+            ),
+            svg=f"{RESULTS}/figures/figure1.svg",
+        log:
+            f"{LOGS}/figure1.log",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            tiles=config["figures"]["tiles"],
+            simulated=SIMULATED,
+            code=code_digest("figures/figure1.py", "figures/canvas.py", *DRAWING, *RENDERING),
+        message:
+            "Drawing Figure 1: the system"
+        script:
+            "../scripts/figure1.py"
+
+    rule figure2:
+        input:
+            images=f"{RESULTS}/tiles/test/images.npy",
+            masks=f"{RESULTS}/tiles/test/masks.npy",
+            valid=f"{RESULTS}/tiles/test/valid.npy",
+            instances=f"{RESULTS}/tiles/test/instances.npy",
+            table=f"{RESULTS}/tiles/test/tiles.csv",
+            ours=multiext(OURS, ".csv.gz", ".shape.json"),
+            counted=multiext(COUNTED, ".csv.gz", ".shape.json"),
+        output:
+            png=report(
+                f"{RESULTS}/figures/figure2.png",
+                caption="../report/figure2.rst",
+                category="Figures",
+                labels={"figure": "2. Instances"},
+            ),
+            svg=f"{RESULTS}/figures/figure2.svg",
+        log:
+            f"{LOGS}/figure2.log",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            tiles=config["figures"]["tiles"],
+            simulated=SIMULATED,
+            code=code_digest("figures/figure2.py", *DRAWING, *RENDERING),
+        message:
+            "Drawing Figure 2: instances side by side"
+        script:
+            "../scripts/figure2.py"
+
+    rule figure3:
+        input:
+            ours=multiext(OURS, ".csv.gz", ".shape.json"),
+            counted=multiext(COUNTED, ".csv.gz", ".shape.json"),
+            models=expand(f"{RESULTS}/runs/{{run}}/model.json", run=FIGURE_RUNS.values()),
+        output:
+            png=report(
+                f"{RESULTS}/figures/figure3.png",
+                caption="../report/figure3.rst",
+                category="Figures",
+                labels={"figure": "3. Canonical shapes"},
+            ),
+            svg=f"{RESULTS}/figures/figure3.svg",
+        log:
+            f"{LOGS}/figure3.log",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            simulated=SIMULATED,
+            code=code_digest("figures/figure3.py", *DRAWING, *RENDERING),
+        message:
+            "Drawing Figure 3: the canonical shapes"
+        script:
+            "../scripts/figure3.py"
+
+    rule ellipses:
+        input:
+            images=f"{RESULTS}/tiles/test/images.npy",
+            masks=f"{RESULTS}/tiles/test/masks.npy",
+            valid=f"{RESULTS}/tiles/test/valid.npy",
+            table=f"{RESULTS}/tiles/test/tiles.csv",
+            whole=f"{RESULTS}/tiles/whole/tiles.csv",
+            nuclei=multiext(COUNTED, ".whole.csv.gz", ".shape.json"),
+        output:
+            png=report(
+                f"{RESULTS}/figures/ellipses.png",
+                caption="../report/ellipses.rst",
+                category="Figures",
+                labels={"figure": "Nuclei as ellipses"},
+            ),
+            svg=f"{RESULTS}/figures/ellipses.svg",
+        log:
+            f"{LOGS}/ellipses.log",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            tiles=config["figures"]["tiles"],
+            simulated=SIMULATED,
+            code=code_digest("figures/ellipses.py", "nuclei/stitch.py", *DRAWING, *RENDERING),
+        message:
+            "Drawing the nuclei as ellipses"
+        script:
+            "../scripts/ellipses.py"

@@ -1,0 +1,125 @@
+"""F1 over the IoU threshold, one curve an approach."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    add_note,
+    data_note,
+    math_label,
+    say_empty,
+)
+
+BEST = "Ours+L_cnt+P"
+# colour, line, marker: each alone tells the curves of a panel apart
+LOOK = {
+    "Ours": (SKY, ":", "o"),
+    "Ours+P": (BLUE, "-", "o"),
+    "Ours+L_cnt": (ORANGE, ":", "s"),
+    BEST: (VERMILION, "-", "s"),
+    "Mask R-CNN": (BLACK, "-", "D"),
+    "DeepLabV3+CC": (GREEN, ":", "^"),
+    "DeepLabV3+WS": (GREEN, "-", "^"),
+    "Semantic+CC": (PURPLE, ":", "v"),
+    "Semantic+WS": (PURPLE, "-", "v"),
+    "Otsu+WS": ("#777777", "--", "x"),
+    "Oracle ellipse": (BLACK, "-", "D"),
+    "Oracle mask+K": (BLUE, "-", "o"),
+    "Oracle mask+WS": (GREEN, "-", "^"),
+    "Oracle mask+CC": (GREEN, ":", "^"),
+}
+SPARE = [(PURPLE, "-.", "P"), (BLUE, "--", "X"), (GREEN, "-.", "*"), (ORANGE, "--", "<"), (SKY, "-.", ">")]
+
+
+def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Curves by panel: each encoder's own models, then the rivals, then the oracles.
+
+    Of the canonical models the finest grid is drawn. The best of ours stands in every panel as the measure.
+    """
+    curves = curves.copy()
+    curves["grid"] = pd.to_numeric(curves["grid"], errors="coerce")
+    curves["encoder"] = curves["encoder"].fillna("")
+    curves = curves[curves["grid"].isna() | (curves["grid"] == curves["grid"].max())]
+    canonical, oracle = curves["grid"].notna(), curves["approach"].str.startswith("Oracle")
+    rival = ~canonical & ~oracle
+    panels = [(f"Ours, {name}", part) for name, part in curves[canonical].groupby("encoder", sort=False)]
+    measure = panels[0][1].query("approach == @BEST") if panels else curves.iloc[:0]
+    for title, part in (("Rivals", curves[rival]), ("Oracles: limits of a method", curves[oracle])):
+        if len(part):
+            panels.append((title, pd.concat([part, measure])))
+    return panels
+
+
+def draw_f1_over_iou(curves: pd.DataFrame, simulated: bool) -> Figure:
+    """A panel for our models on each encoder, one for the rivals and one for the oracles.
+
+    Args:
+        curves: f1_curves.csv: approach, encoder, grid, seed, iou_threshold, f1.
+        simulated: whether the images are.
+    """
+    panels = split_panels(curves) or [("No curve", curves)]
+    columns = len(panels) if len(panels) < 4 else math.ceil(len(panels) / 2)
+    rows = math.ceil(len(panels) / columns)
+    size = (4.1 * columns, 4.3 * rows + 0.3)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for axes, (title, part) in zip(grid.flat, panels, strict=False):
+        _draw_panel(axes, title, part)
+    for axes in list(grid.flat)[len(panels) :]:
+        axes.axis("off")
+    for row in grid:
+        row[0].set_ylabel("F1")
+    several = curves.groupby(["approach", "encoder"], dropna=False)["seed"].nunique().max() > 1
+    band = "lines: mean of the seeds; bands: from the lowest to the highest" if several else ""
+    add_note(figure, data_note(simulated, "pooled over the test tiles; in brackets, F1 at IoU 0.5", band))
+    return figure
+
+
+def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
+    spare, lines = 0, []
+    seen: set[str] = set()
+    twice = part.groupby("approach")["encoder"].nunique() > 1
+    for (approach, encoder), own in part.groupby(["approach", "encoder"], sort=False):
+        of_seeds = own.groupby("iou_threshold")["f1"]
+        mean, low, high = of_seeds.mean(), of_seeds.min(), of_seeds.max()
+        known = approach in LOOK and approach not in seen
+        colour, line, marker = LOOK[approach] if known else SPARE[spare % len(SPARE)]
+        spare += not known
+        seen.add(approach)
+        name = math_label(approach) + (f", {encoder}" if twice[approach] else "")
+        at_half = float(mean.iloc[(mean.index.to_series() - 0.5).abs().argmin()])
+        label = f"{name} ({at_half:.2f})"
+        (drawn,) = axes.plot(mean.index, mean, color=colour, linestyle=line, marker=marker, label=label)
+        if (high > low).any():
+            axes.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
+        lines.append((at_half, drawn))
+    axes.axvline(0.5, color="#BBBBBB", linewidth=0.8, zorder=0)
+    axes.set(xlim=(0.07, 1.03), ylim=(0, 1.02), xticks=[k / 10 for k in range(1, 11)], xlabel="IoU threshold")
+    axes.set_title(title)
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    if lines:
+        handles = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
+        axes.legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.16),
+            ncols=2,
+            handlelength=2.6,
+            columnspacing=1,
+            fontsize=7.5,
+        )
+    if not lines or part["f1"].max() == 0:
+        say_empty(axes, "no match at any threshold" if lines else "no curve")

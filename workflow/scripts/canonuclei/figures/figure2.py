@@ -1,0 +1,65 @@
+"""Figure 2: instances side by side, as the paper's Figure 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..data.tiles import Tiles
+from .material import Nuclei, masks_of_tile, shown_tile
+from .outlines import draw_instances, split_labels
+from .style import add_note, data_note, math_label, say_empty, show_image
+
+PANEL = 2.0  # inches a side
+
+
+def draw_figure2(
+    tiles: Tiles, chosen: Sequence[int], ours: Nuclei, counted: Nuclei, simulated: bool
+) -> Figure:
+    """Rows are tiles; columns are the image, the ground truth, Ours, +L_cnt and +L_cnt+P.
+
+    Args:
+        tiles: the test tiles.
+        chosen: which of them, one a row.
+        ours: predictions of the model without the count loss.
+        counted: predictions of the model with it.
+        simulated: whether the images are.
+    """
+    titles = ("Image", "Ground truth", ours.label, counted.label, f"{counted.label}+P")
+    figure, grid = plt.subplots(
+        len(chosen),
+        len(titles),
+        figsize=(PANEL * len(titles), PANEL * len(chosen) + 0.5),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(math_label(title))
+    for row, index in zip(grid, chosen, strict=True):
+        tile = tiles.table.iloc[index]
+        image = shown_tile(tiles, index)
+        show_image(row[0], image)
+        row[0].set_ylabel(f"{tile['look']}\n{tile['image_id'][:8]}", fontsize=8)
+        columns = [
+            split_labels(np.asarray(tiles.instances[index])),
+            masks_of_tile(ours, tile, merged=False),
+            masks_of_tile(counted, tile, merged=False),
+            masks_of_tile(counted, tile, merged=True),
+        ]
+        for axes, masks in zip(row[1:], columns, strict=True):
+            _show_instances(axes, image, masks)
+    number = "number under a panel: instances drawn"
+    add_note(figure, data_note(simulated, f"encoder {ours.encoder}, seed {ours.seed}", number))
+    return figure
+
+
+def _show_instances(axes: Axes, image: np.ndarray, masks: list[np.ndarray]) -> None:
+    show_image(axes, image.mean(axis=-1) * 0.85, cmap="gray", vmin=0, vmax=1)
+    draw_instances(axes, masks)
+    axes.set_xlabel(str(len(masks)), fontsize=8, labelpad=2)
+    if not masks:
+        say_empty(axes, "no instance")

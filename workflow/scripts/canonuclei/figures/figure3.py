@@ -1,0 +1,64 @@
+"""Figure 3: the canonical shapes at several resolutions, as the paper's Figure 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Outline
+
+from .material import Nuclei, shape_grid
+from .outlines import outline
+from .style import add_note, data_note, math_label, say_empty, show_image
+
+RESOLUTIONS = (16, 32, 64, 128, 256)
+PANEL = 1.9  # inches a side
+
+
+def draw_figure3(
+    models: Sequence[Nuclei],
+    diagnostics: Sequence[Mapping[str, Any]],
+    simulated: bool,
+    resolutions: Sequence[int] = RESOLUTIONS,
+) -> Figure:
+    """Each row is a model's p(s) over [−1, 1]², sampled ever finer, with its outline at p(s) = ½.
+
+    Args:
+        models: whose shapes.
+        diagnostics: what was measured on each model's shape (``describe_shape``).
+        simulated: whether the images that they learned from are.
+        resolutions: points a side.
+    """
+    size = (PANEL * len(resolutions) + 0.9, PANEL * len(models) + 0.35)
+    figure, grid = plt.subplots(
+        len(models), len(resolutions), figsize=size, squeeze=False, layout="constrained"
+    )
+    for row, model, measured in zip(grid, models, diagnostics, strict=True):
+        for axes, points in zip(row, resolutions, strict=True):
+            likelihood = shape_grid(model.shape, points)
+            show_image(axes, likelihood, vmin=0, vmax=1, extent=(-1, 1, 1, -1))
+            edge = outline(likelihood)
+            if edge is None:
+                say_empty(axes, "p(s) < ½ everywhere")
+                continue
+            edge = Outline((edge.vertices * 2 + 1) / points - 1, edge.codes)
+            axes.add_patch(PathPatch(edge, facecolor="none", edgecolor="white", linewidth=1.4))
+            axes.set(xlim=(-1, 1), ylim=(1, -1))
+        row[0].set_ylabel(f"{math_label(model.label)}\n{_say(measured)}", fontsize=9)
+    for axes, points in zip(grid[0], resolutions, strict=True):
+        axes.set_title(f"{points} × {points}")
+    bar = figure.colorbar(grid[0][0].images[0], ax=grid, shrink=0.7, aspect=25, pad=0.01, label="p(s)")
+    bar.ax.axhline(0.5, color="white", linewidth=1.6)
+    seeds = f"encoder {models[0].encoder}, seed {models[0].seed}"
+    add_note(figure, data_note(simulated, seeds, "[−1, 1]² of canonical coordinates, outline at p(s) = ½"))
+    return figure
+
+
+def _say(measured: Mapping[str, Any]) -> str:
+    if measured.get("eccentricity") is None:
+        return "no closed outline"
+    pieces = measured.get("pieces", 1)
+    return f"eccentricity {measured['eccentricity']:.2f}" + (f", {pieces} pieces" if pieces > 1 else "")

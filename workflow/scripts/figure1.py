@@ -1,0 +1,56 @@
+"""Rule figure1: the system, drawn from a real tile and a model's real outputs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from canonuclei.data.tiles import read_tiles
+from canonuclei.figures.figure1 import draw_figure1
+from canonuclei.figures.material import choose_simple_tile, load_nuclei
+from canonuclei.figures.style import make_figure
+from canonuclei.logs import log_to
+from canonuclei.models.encoders import ENCODERS
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(
+    tiles_folder: str | Path,
+    nuclei: Sequence[str | Path],
+    outputs: Mapping[str, str | Path],
+    wanted: Sequence[int] | None,
+    simulated: bool,
+) -> None:
+    """Draw Figure 1.
+
+    Args:
+        tiles_folder: of the set ``test``.
+        nuclei: a canonical run's table of nuclei and shape.
+        outputs: format → file.
+        wanted: numbers of the tiles to show, or None.
+        simulated: whether the images are.
+    """
+    tiles = read_tiles(tiles_folder, instances=True)
+    model = load_nuclei(*nuclei)
+    encoder = ENCODERS.get(model.encoder)
+    make_figure(
+        draw_figure1,
+        outputs,
+        tiles=tiles,
+        index=choose_simple_tile(tiles.table, wanted),
+        nuclei=model,
+        channels=encoder.stage_channels[-1] if encoder else None,
+        simulated=simulated,
+    )
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        main(
+            Path(snakemake.input.images).parent,
+            snakemake.input.nuclei,
+            dict(snakemake.output.items()),
+            snakemake.params.tiles,
+            snakemake.params.simulated,
+        )

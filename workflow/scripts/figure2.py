@@ -1,0 +1,56 @@
+"""Rule figure2: instances of the ground truth and of our models side by side."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from canonuclei.data.tiles import read_tiles
+from canonuclei.figures.figure2 import draw_figure2
+from canonuclei.figures.material import choose_tiles, load_nuclei
+from canonuclei.figures.style import make_figure
+from canonuclei.logs import log_to
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(
+    tiles_folder: str | Path,
+    ours: Sequence[str | Path],
+    counted: Sequence[str | Path],
+    outputs: Mapping[str, str | Path],
+    wanted: Sequence[int] | None,
+    simulated: bool,
+) -> None:
+    """Draw Figure 2.
+
+    Args:
+        tiles_folder: of the set ``test``.
+        ours: table of nuclei and shape of the run without the count loss.
+        counted: the same of the run with it.
+        outputs: format → file.
+        wanted: numbers of the tiles to show, or None.
+        simulated: whether the images are.
+    """
+    tiles = read_tiles(tiles_folder, instances=True)
+    make_figure(
+        draw_figure2,
+        outputs,
+        tiles=tiles,
+        chosen=choose_tiles(tiles.table, wanted),
+        ours=load_nuclei(*ours),
+        counted=load_nuclei(*counted),
+        simulated=simulated,
+    )
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        main(
+            Path(snakemake.input.images).parent,
+            snakemake.input.ours,
+            snakemake.input.counted,
+            dict(snakemake.output.items()),
+            snakemake.params.tiles,
+            snakemake.params.simulated,
+        )

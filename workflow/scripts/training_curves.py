@@ -1,0 +1,25 @@
+"""Rule training_curves: loss terms and validation scores of every run, epoch by epoch."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from canonuclei.figures.style import make_figure
+from canonuclei.figures.training_curves import draw_training_curves
+from canonuclei.logs import log_to
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(logs: Sequence[str | Path], outputs: Mapping[str, str | Path], simulated: bool) -> None:
+    """Draw ``logs`` (runs/<run>/log.csv) to ``outputs`` (format → file)."""
+    by_run = {Path(path).parent.name: pd.read_csv(path) for path in logs}
+    make_figure(draw_training_curves, outputs, logs=by_run, simulated=simulated)
+
+
+if __name__ == "__main__":
+    with log_to(snakemake.log[0]):
+        main(snakemake.input, dict(snakemake.output.items()), snakemake.params.simulated)
