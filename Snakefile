@@ -23,5 +23,5 @@ include: "workflow/rules/figures.smk"
 rule all:
     default_target: True
     input:
-        TABLES,
-        FIGURES,
+        rules.tables.output,
+        FIGURE_FILES,

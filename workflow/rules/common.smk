@@ -4,11 +4,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from canonuclei.errors import one_line_errors
 from canonuclei.provenance import code_digest
 from canonuclei.settings import parse_run, run_names, run_settings, supervision
 from canonuclei.validation import validate_config
 
-validate_config(config)
+with one_line_errors():
+    validate_config(config)
 
 RESULTS = f"results/{config['dataset']}"
 LOGS = f"{RESULTS}/logs"
@@ -96,20 +98,3 @@ def figure_run(variant):
 FIGURE_RUNS = {name: figure_run(name) for name in ("ours", "ours-cnt")}
 CANONICAL_RUNS = [run for run in RUNS if config["variants"][parse_run(run)[0]]["model"] == "canonical"]
 OTHER_RUNS = [run for run in RUNS if run not in CANONICAL_RUNS]
-TABLES = [
-    f"{RESULTS}/{name}"
-    for name in (
-        "table1.csv",
-        "table1_images.csv",
-        "table1_whole.csv",
-        "table1_by_look.csv",
-        "f1_curves.csv",
-        "differences.csv",
-        "table1.md",
-    )
-]
-FIGURES = [
-    f"{RESULTS}/figures/{name}.{kind}"
-    for name in ("figure1", "figure2", "figure3", "f1_over_iou", "training_curves", "ellipses")
-    for kind in ("png", "svg")
-]

@@ -85,8 +85,12 @@ class CanonicalModel(nn.Module):
     def instances(self, images: Tensor) -> Instances:
         """The instances that the encoder places in ``images`` (B, 3, H, W); N = per_cell · cells, in fp32."""
         features = self.encoder(images)
-        raw = self.transform_head(features).float()
-        logit = self.presence_head(features).float()
+        # Everything that places a shape is fp32; bf16 would place it to ½ px only
+        with torch.autocast(images.device.type, enabled=False):
+            features = features.float()
+            return self._place(self.transform_head(features), self.presence_head(features))
+
+    def _place(self, raw: Tensor, logit: Tensor) -> Instances:
         batch, _, rows, columns = raw.shape
         raw = raw.view(batch, self.per_cell, 5, rows * columns).permute(0, 1, 3, 2)
         raw = raw.reshape(batch, self.per_cell * rows * columns, 5)
@@ -96,8 +100,7 @@ class CanonicalModel(nn.Module):
         cell_size = torch.tensor([2 / columns, 2 / rows], device=raw.device)
         cells = grid_points(rows, columns, device=raw.device).repeat(self.per_cell, 1)
         centre = cells + raw[..., 3:] * cell_size
-        # by elements: autocast would do the product L · centre in bf16, which places to ½ px only
-        t = -(lower * centre.unsqueeze(-2)).sum(dim=-1)
+        t = -(lower @ centre.unsqueeze(-1)).squeeze(-1)
         return Instances(lower, t, logit.reshape(batch, -1))
 
     def compose(self, instances: Instances, grid: int, size: int) -> Tensor:

@@ -87,6 +87,9 @@ class Trainer:
         if state is not None:
             self.state = state
             self.scheduler.load_state_dict(state.scheduler)
+            # the schedule's state does not hold the rate of the next step: the optimizer does
+            for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_last_lr(), strict=True):
+                group["lr"] = rate
         elif self.checkpoint.exists():
             print(f"{self.run}: the checkpoint is of other settings, data or code; training begins anew")
         self.progress = Progress(self.run, self.total, self.state.step, self.training.batch_size)
