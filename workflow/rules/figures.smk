@@ -1,9 +1,9 @@
 # From predictions, tables and logs to pictures. Figures draw what files hold; they compute no metric.
-FIGURES = ["f1_over_iou", "training_curves"]
+FIGURE_NAMES = ["f1_over_iou", "training_curves"]
 # Pictures of our models want a run of each of the two
 if all(FIGURE_RUNS.values()):
-    FIGURES += ["figure1", "figure2", "figure3", "ellipses"]
-FIGURE_FILES = expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURES, kind=["png", "svg"])
+    FIGURE_NAMES += ["figure1", "figure2", "figure3", "ellipses"]
+FIGURE_FILES = expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURE_NAMES, kind=["png", "svg"])
 
 DRAWING = ("figures/style.py", "figures/canonuclei.mplstyle", "figures/material.py", "figures/outlines.py")
 # How masks come of the table of nuclei

@@ -14,7 +14,7 @@ from matplotlib.patches import Ellipse, Rectangle
 from ..data.tiles import Tiles
 from ..nuclei.stitch import stitch
 from .material import Nuclei, whole_image
-from .style import BLUE, ORANGE, SKY, add_note, data_note, math_label, say_empty, show_image
+from .style import BLUE, ORANGE, SKY, add_note, data_note, say_empty, show_image
 
 PANEL = 4.2  # inches a side
 NUMBERED = 25  # up to so many nuclei in a close-up carry their ids
@@ -69,7 +69,7 @@ def draw_ellipses(
         right.set_xlabel(f"the framed tile: {len(inside)} nuclei with their centre in it", fontsize=8)
     grid[0][0].set_title("Whole image")
     grid[0][1].set_title("Close-up: centroid, major and minor axis, id")
-    run = f"{math_label(nuclei.label)}+P, encoder {nuclei.encoder}, seed {nuclei.seed}"
+    run = f"{nuclei.label}+P, encoder {nuclei.encoder}, seed {nuclei.seed}"
     add_note(figure, data_note(simulated, run, "ellipses of the same second moments as the nuclei"))
     return figure
 

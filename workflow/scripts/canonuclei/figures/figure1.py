@@ -17,7 +17,7 @@ from ..nuclei.rows import nuclei_masks, parameters
 from .canvas import Canvas
 from .material import Nuclei, shape_grid, shown_tile
 from .outlines import outline
-from .style import BLUE, GREEN, ORANGE, PURPLE, data_note, math_label, say_empty, show_image
+from .style import BLUE, GREEN, ORANGE, PURPLE, data_note, say_empty, show_image
 
 SIDE = 0.7  # inches of the small panels
 SHOWN = 3  # instances followed through the figure
@@ -75,7 +75,7 @@ def draw_figure1(tiles: Tiles, index: int, nuclei: Nuclei, channels: int | None,
     source = f"tile {tile['image_id'][:8]} at row {tile['tile_y']}, column {tile['tile_x']}"
     model = f"model {nuclei.label}, encoder {nuclei.encoder}, seed {nuclei.seed}"
     note = data_note(simulated, source, model, "outlines at ½")
-    canvas.text(0.2, 0.13, math_label(note), ha="left", fontsize=8, color="#555555")
+    canvas.text(0.2, 0.13, note, ha="left", fontsize=8, color="#555555")
     return canvas.figure
 
 

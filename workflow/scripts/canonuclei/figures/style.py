@@ -38,6 +38,9 @@ def make_figure(draw: Callable[..., Figure], paths: dict[str, str | Path], **dat
     matplotlib.use("Agg")
     with matplotlib.style.context(STYLE):
         figure = draw(**data)
+        # laid out once: each further drawing would move the panels a little, and the formats differ
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for kind, path in paths.items():
             with atomic_path(path) as temporary:
                 figure.savefig(temporary, format=kind, metadata={"Date": None} if kind == "svg" else None)

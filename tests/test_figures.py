@@ -1,0 +1,214 @@
+"""Figures are drawn whole from small stand-ins, also of empty outputs, and the same bytes each time."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from skimage.io import imread
+from skimage.measure import label, regionprops
+
+import ellipses
+import f1_over_iou
+import figure1
+import figure2
+import figure3
+import training_curves
+from canonuclei.data.tiles import read_tiles
+from canonuclei.errors import InputError
+from canonuclei.figures.f1_over_iou import split_panels
+from canonuclei.figures.material import choose_simple_tile, choose_tiles, load_nuclei, whole_image
+from canonuclei.figures.outlines import instance_colours, outline
+from canonuclei.figures.style import INSTANCE_COLOURS, data_note
+from figure_standins import LOOKS, SIZE, make_standins
+
+NAMES = ("figure1", "figure2", "figure3", "ellipses", "f1_over_iou", "training_curves")
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory) -> Path:
+    return make_standins(tmp_path_factory.mktemp("full"))
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Path:
+    return make_standins(tmp_path_factory.mktemp("empty"), empty=True)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+def draw(
+    name: str, results: Path, folder: Path, simulated: bool = True, kinds=("png", "svg")
+) -> dict[str, Path]:
+    """Run a figure's script on ``results``."""
+    outputs = {kind: folder / f"{name}.{kind}" for kind in kinds}
+    tiles, nuclei = results / "tiles" / "test", results / "nuclei"
+    ours, counted, whole = (
+        [nuclei / f"{run}_tiny_s0{suffix}.csv.gz", nuclei / f"{run}_tiny_s0.shape.json"]
+        for run, suffix in (("ours", ""), ("ours-cnt", ""), ("ours-cnt", ".whole"))
+    )
+    if name == "figure1":
+        figure1.main(tiles, counted, outputs, None, simulated)
+    elif name == "figure2":
+        figure2.main(tiles, ours, counted, outputs, None, simulated)
+    elif name == "figure3":
+        described = [results / "runs" / f"{run}_tiny_s0" / "model.json" for run in ("ours", "ours-cnt")]
+        figure3.main([ours, counted], described, outputs, simulated)
+    elif name == "ellipses":
+        table = results / "tiles" / "whole" / "tiles.csv"
+        ellipses.main(tiles, table, whole, outputs, None, simulated)
+    elif name == "f1_over_iou":
+        f1_over_iou.main(results / "f1_curves.csv", outputs, simulated)
+    else:
+        training_curves.main(sorted((results / "runs").glob("*/log.csv")), outputs, simulated)
+    return outputs
+
+
+def texts(svg: Path) -> str:
+    """The words of an SVG."""
+    return " ".join(ElementTree.parse(svg).getroot().itertext())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figure_is_drawn_and_the_same_again(name, full, tmp_path):
+    first = draw(name, full, tmp_path / "a")
+    second = draw(name, full, tmp_path / "b", kinds=("png", "svg") if name == "figure3" else ("svg",))
+    picture = imread(first["png"])
+    assert picture.shape[1] > 1000 and picture[..., :3].std() > 10
+    assert "Simulated images" in texts(first["svg"])
+    assert "image/png" in first["svg"].read_text() or name in ("f1_over_iou", "training_curves")
+    for kind in second:
+        assert first[kind].read_bytes() == second[kind].read_bytes()
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [f"{name}.png", f"{name}.svg"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_empty_outputs_are_drawn_and_said(name, empty, tmp_path):
+    outputs = draw(name, empty, tmp_path, simulated=False)
+    words = texts(outputs["svg"])
+    assert imread(outputs["png"])[..., :3].std() > 5
+    assert "imulated" not in words
+    said = {
+        "figure1": "no instance is present",
+        "figure2": "no instance",
+        "figure3": "no closed outline",
+        "ellipses": "no nucleus found",
+        "f1_over_iou": "no match at any threshold",
+        "training_curves": "up to 1 epoch",
+    }
+    assert said[name] in words
+
+
+def test_table_without_a_row_is_drawn(full, empty, tmp_path):
+    for path in (empty / "nuclei").glob("*.csv.gz"):
+        pd.read_csv(path).iloc[:0].to_csv(tmp_path / path.name, index=False)
+    shape = full / "nuclei" / "ours-cnt_tiny_s0.shape.json"
+    table = tmp_path / "ours-cnt_tiny_s0.csv.gz"
+    outputs = {"svg": tmp_path / "figure1.svg"}
+    figure1.main(full / "tiles" / "test", [table, shape], outputs, None, True)
+    assert "no instance is present" in texts(outputs["svg"])
+
+
+def test_rule_picks_the_busiest_tile_of_each_look_then_a_median_one(full):
+    table = read_tiles(full / "tiles" / "test").table
+    chosen = choose_tiles(table, None)
+    assert len(chosen) == 4 and table.loc[chosen, "image_id"].is_unique
+    for look, index in zip(dict.fromkeys(LOOKS), chosen, strict=False):
+        assert table.loc[index, "look"] == look
+        assert table.loc[index, "k"] == table.loc[table["look"] == look, "k"].max()
+    shuffled = table.sample(frac=1, random_state=0)
+    assert choose_tiles(shuffled, None) == chosen
+    simple = table.loc[choose_simple_tile(table, None)]
+    others = table[(table["look"] == "fluorescence") & (table["k"] > 0)]
+    assert abs(simple["k"] - 8) == (others["k"] - 8).abs().min()
+
+
+def test_wanted_tiles_are_taken_and_checked(full):
+    table = read_tiles(full / "tiles" / "test").table
+    assert choose_tiles(table, [5, 2]) == [5, 2] and choose_simple_tile(table, [5, 2]) == 5
+    with pytest.raises(InputError, match=r"figures\.tiles: no test tile 999"):
+        choose_tiles(table, [999])
+
+
+def test_whole_image_is_put_together(full):
+    tiles = read_tiles(full / "tiles" / "whole")
+    again = whole_image(read_tiles(full / "tiles" / "test"), "image0")
+    assert np.array_equal(whole_image(tiles, "image0"), again)
+    assert again.min() >= 0 and again.max() <= 1
+
+
+def test_touching_instances_differ_in_colour():
+    square = np.zeros((SIZE, SIZE), bool)
+    masks = []
+    for column in range(0, SIZE, 16):
+        mask = square.copy()
+        mask[:, column : column + 16] = True
+        masks.append(mask)
+    colours = instance_colours(masks)
+    assert all(a != b for a, b in pairwise(colours))
+    assert set(colours) <= set(INSTANCE_COLOURS)
+
+
+def test_outline_lies_at_the_mask_edge():
+    mask = np.zeros((20, 20), bool)
+    mask[5:10, 0:8] = True
+    path = outline(mask)
+    x, y = path.vertices.T
+    assert (x.min(), x.max(), y.min(), y.max()) == pytest.approx((-0.5, 7.5, 4.5, 9.5))
+    assert outline(np.zeros((4, 4))) is None
+
+
+def test_drawn_ellipses_cover_the_rendered_nuclei(full):
+    """The ellipse drawn of a row has the angle, axes and centre of that nucleus in the image."""
+    tiles = read_tiles(full / "tiles" / "test", instances=True)
+    nuclei = load_nuclei(
+        full / "nuclei" / "ours-cnt_tiny_s0.whole.csv.gz", full / "nuclei" / "ours-cnt_tiny_s0.shape.json"
+    )
+    from matplotlib.patches import Ellipse
+
+    from canonuclei.figures.ellipses import draw_ellipses
+
+    index = choose_tiles(tiles.table, None)[0]
+    whole = read_tiles(full / "tiles" / "whole").table
+    figure = draw_ellipses(tiles, [index], whole, nuclei, True)
+    drawn = [patch for patch in figure.axes[0].patches if isinstance(patch, Ellipse)]
+    image = whole_image(tiles, tiles.table.loc[index, "image_id"]).mean(axis=-1) > 0.5
+    truth = [region for region in regionprops(label(image)) if region.area > 150]
+    hits = 0
+    for region in truth:
+        row, column = region.centroid
+        near = min(drawn, key=lambda patch: np.hypot(patch.center[0] - column, patch.center[1] - row))
+        ellipse = near.get_path().transformed(near.get_patch_transform())
+        inside = ellipse.contains_points(region.coords[:, ::-1])
+        hits += inside.mean() > 0.9
+    assert hits >= 0.7 * len(truth)
+
+
+def test_panels_hold_one_grid_and_our_best_everywhere(full):
+    curves = pd.read_csv(full / "f1_curves.csv")
+    panels = split_panels(curves)
+    assert [title for title, _ in panels] == ["Ours, tiny", "Rivals", "Oracles: limits of a method"]
+    for _, part in panels:
+        assert "Ours+L_cnt+P" in set(part["approach"])
+        assert not part.duplicated(["approach", "encoder", "seed", "iou_threshold"]).any()
+
+
+def test_note_calls_simulated_images_simulated():
+    assert data_note(True, "a").startswith("Simulated images")
+    assert "imulated" not in data_note(False, "a")
+
+
+def test_every_report_output_has_a_caption(repository):
+    rules = "".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
+    for name in re.findall(r'caption="\.\./report/(\w+\.rst)"', rules):
+        assert (repository / "workflow" / "report" / name).stat().st_size > 100
