@@ -96,9 +96,9 @@ rule score_labels:
 
 rule tables:
     input:
-        expand(RESULTS + "/scores/{run}.csv.gz", run=RUNS),
+        expand(f"{RESULTS}/scores/{{run}}.csv.gz", run=RUNS),
         f"{RESULTS}/scores/references.csv.gz",
-        expand(RESULTS + "/scores/labels/{name}.csv.gz", name=config["evaluation"]["labels"]),
+        expand(f"{RESULTS}/scores/labels/{{name}}.csv.gz", name=config["evaluation"]["labels"]),
     output:
         **{key: f"{RESULTS}/{name}" for key, name in MADE_TABLES.items()},
     log:

@@ -17,7 +17,7 @@ rule weights:
     output:
         "resources/weights/{encoder}.safetensors",
     log:
-        LOGS + "/weights_{encoder}.log",
+        f"{LOGS}/weights_{{encoder}}.log",
     retries: 2
     conda:
         "../../envs/torch.yaml"
@@ -29,22 +29,22 @@ rule weights:
 
 rule train:
     input:
-        train_images=RESULTS + "/tiles/train/images.npy",
-        train_masks=RESULTS + "/tiles/train/masks.npy",
-        train_valid=RESULTS + "/tiles/train/valid.npy",
-        train_table=RESULTS + "/tiles/train/tiles.csv",
-        val_images=RESULTS + "/tiles/val/images.npy",
-        val_masks=RESULTS + "/tiles/val/masks.npy",
-        val_valid=RESULTS + "/tiles/val/valid.npy",
-        val_table=RESULTS + "/tiles/val/tiles.csv",
+        train_images=f"{RESULTS}/tiles/train/images.npy",
+        train_masks=f"{RESULTS}/tiles/train/masks.npy",
+        train_valid=f"{RESULTS}/tiles/train/valid.npy",
+        train_table=f"{RESULTS}/tiles/train/tiles.csv",
+        val_images=f"{RESULTS}/tiles/val/images.npy",
+        val_masks=f"{RESULTS}/tiles/val/masks.npy",
+        val_valid=f"{RESULTS}/tiles/val/valid.npy",
+        val_table=f"{RESULTS}/tiles/val/tiles.csv",
         instances=instance_labels,
         weights=encoder_weights,
     output:
-        weights=RESULTS + "/runs/{run}/model.safetensors",
-        description=RESULTS + "/runs/{run}/model.json",
-        log=RESULTS + "/runs/{run}/log.csv",
+        weights=f"{RESULTS}/runs/{{run}}/model.safetensors",
+        description=f"{RESULTS}/runs/{{run}}/model.json",
+        log=f"{RESULTS}/runs/{{run}}/log.csv",
     log:
-        LOGS + "/train_{run}.log",
+        f"{LOGS}/train_{{run}}.log",
     conda:
         "../../envs/torch.yaml"
     # all of them: two trainings that share the cores slow each other tenfold
@@ -65,17 +65,17 @@ rule train:
 
 rule predict_nuclei:
     input:
-        weights=RESULTS + "/runs/{run}/model.safetensors",
-        description=RESULTS + "/runs/{run}/model.json",
-        tables=expand(RESULTS + "/tiles/{set}/tiles.csv", set=["test", "whole"]),
-        images=expand(RESULTS + "/tiles/{set}/images.npy", set=["test", "whole"]),
+        weights=f"{RESULTS}/runs/{{run}}/model.safetensors",
+        description=f"{RESULTS}/runs/{{run}}/model.json",
+        tables=expand(f"{RESULTS}/tiles/{{set}}/tiles.csv", set=["test", "whole"]),
+        images=expand(f"{RESULTS}/tiles/{{set}}/images.npy", set=["test", "whole"]),
     output:
-        RESULTS + "/nuclei/{run}.csv.gz",
-        RESULTS + "/nuclei/{run}.whole.csv.gz",
-        RESULTS + "/nuclei/{run}.shape.json",
-        RESULTS + "/nuclei/{run}.grid32.rle.json.gz",
+        f"{RESULTS}/nuclei/{{run}}.csv.gz",
+        f"{RESULTS}/nuclei/{{run}}.whole.csv.gz",
+        f"{RESULTS}/nuclei/{{run}}.shape.json",
+        f"{RESULTS}/nuclei/{{run}}.grid32.rle.json.gz",
     log:
-        LOGS + "/predict_{run}.log",
+        f"{LOGS}/predict_{{run}}.log",
     wildcard_constraints:
         run="|".join(CANONICAL_RUNS) or "none",
     conda:
@@ -96,8 +96,8 @@ rule predict_nuclei:
 
 use rule predict_nuclei as predict_masks with:
     output:
-        RESULTS + "/nuclei/{run}.rle.json.gz",
-        RESULTS + "/nuclei/{run}.whole.rle.json.gz",
+        f"{RESULTS}/nuclei/{{run}}.rle.json.gz",
+        f"{RESULTS}/nuclei/{{run}}.whole.rle.json.gz",
     wildcard_constraints:
         run="|".join(OTHER_RUNS) or "none",
     message:
