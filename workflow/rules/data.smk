@@ -8,7 +8,8 @@ EXPECTED = expected_files(config["split"]["expected"])
 READING = ("data/archives.py", "data/images.py", "data/rle.py")
 
 if not (DOWNLOADED or SIMULATED):
-    check_present(ARCHIVES)
+    with one_line_errors():
+        check_present(ARCHIVES)
 
 
 localrules:
