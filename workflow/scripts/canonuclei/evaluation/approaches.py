@@ -53,7 +53,7 @@ def canonical_rows(paths: dict[str, Path], tiles: str | Path, whole: str | Path)
     fused, threshold, label = FusedShape(shape), settings["threshold"], settings["label"]
     keys = _run_keys(settings, paths["shape.json"]) | {"grid": 128}
     frames = tile_frames(tiles)
-    by_tile = _by_tile(read_nuclei(paths["csv.gz"]))
+    by_tile = _by_tile(_read_nuclei_of(paths["csv.gz"], tiles))
     for merged, approach in ((False, label), (True, f"{label}+P")):
         for frame in frames:
             rows = by_tile(frame.image, frame.tile_y, frame.tile_x)
@@ -63,7 +63,7 @@ def canonical_rows(paths: dict[str, Path], tiles: str | Path, whole: str | Path)
         for frame, mask, masks, _ in _with_masks(paths["grid32.rle.json.gz"], frames):
             coarse = keys | {"approach": label, "grid": 32}
             yield coarse | score(frame, masks_to_sparse(frame.crop(masks)), frame.crop(mask))
-    nuclei, table = read_nuclei(paths["whole.csv.gz"]), read_tiles(whole)
+    nuclei, table = _read_nuclei_of(paths["whole.csv.gz"], whole), read_tiles(whole)
     for frame in image_frames(tiles):
         own = nuclei[nuclei["image"] == frame.image], table[table["image_id"] == frame.image]
         for merged, approach in ((False, label), (True, f"{label}+P")):
@@ -125,6 +125,16 @@ def _run_keys(settings: dict, path: Path) -> Row:
         return {"supervision": told, "encoder": settings["encoder"], "seed": settings["seed"]}
     except KeyError as error:
         raise InputError(path, f"lacks {error}", "predict again: rule `predict`") from None
+
+
+def _read_nuclei_of(path: Path, tiles: str | Path) -> pd.DataFrame:
+    """A table of nuclei, all of which lie in tiles of the folder ``tiles``."""
+    nuclei, table = read_nuclei(path), read_tiles(tiles)
+    known = set(zip(table["image_id"], table["tile_y"], table["tile_x"], strict=True))
+    for place in set(zip(nuclei["image"], nuclei["tile_y"], nuclei["tile_x"], strict=True)) - known:
+        problem = f"has nuclei in tile {place[1]}, {place[2]} of image {place[0]}, which {tiles} lacks"
+        raise InputError(path, problem, "predict again, or cut the tiles of the same images")
+    return nuclei
 
 
 def _by_tile(nuclei: pd.DataFrame) -> Callable[[str, int, int], pd.DataFrame]:

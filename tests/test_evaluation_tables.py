@@ -1,0 +1,234 @@
+"""From tiles and prediction files to rows of scores, intervals and tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from skimage.io import imsave
+
+from canonuclei.data.archives import AnnotatedImage
+from canonuclei.data.tiles import cut_tiles, read_tiles
+from canonuclei.errors import InputError
+from canonuclei.evaluation.aggregate import f1_curves, mean_f1_readings, mean_over_images, pooled
+from canonuclei.evaluation.approaches import score_run
+from canonuclei.evaluation.bootstrap import differences
+from canonuclei.evaluation.frames import image_frames, tile_frames
+from canonuclei.evaluation.labels import score_labels
+from canonuclei.evaluation.references import score_references
+from canonuclei.evaluation.scores import read_scores, score_table, write_scores
+from canonuclei.evaluation.tables import write_tables
+from canonuclei.models.shape import ShapeMLP
+from canonuclei.nuclei.rle_file import rle_tile, write_rle
+from canonuclei.nuclei.rows import nuclei_table
+from canonuclei.nuclei.tables import write_nuclei, write_shape
+
+SIZES = {"a": (200, 260), "b": (100, 90), "empty": (128, 128)}
+ABOUT = {"dataset": "demo", "official": False, "simulated": True, "epochs": {"run": 2}}
+
+
+def labelled(image: str) -> np.ndarray:
+    """Discs of radius 8 on a lattice, two of them on a tile's border; none in the image ``empty``."""
+    labels = np.zeros(SIZES[image], np.int32)
+    y, x = np.mgrid[: labels.shape[0], : labels.shape[1]]
+    centres = [(a, b) for a in range(28, labels.shape[0] - 8, 50) for b in range(28, labels.shape[1] - 8, 50)]
+    for label, (a, b) in enumerate(centres if image != "empty" else [], start=1):
+        labels[(y - a) ** 2 + (x - b) ** 2 <= 64] = label
+    return labels
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tiles")
+    images = []
+    for name in SIZES:
+        labels = labelled(name)
+        rgb = np.repeat(np.where(labels > 0, 220, 20)[..., None], 3, axis=-1).astype(np.uint8)
+        images.append(AnnotatedImage(name, "stage1_test", rgb, labels))
+    cut_tiles(images, folder / "test", size=128)
+    cut_tiles(images, folder / "whole", size=128, overlap=64)
+    return folder / "test", folder / "whole"
+
+
+def test_every_true_pixel_is_scored_once(sets) -> None:
+    pixels = {name: int((labelled(name) > 0).sum()) for name in SIZES}
+    for frames in (tile_frames(sets[0]), image_frames(sets[0])):
+        for name, count in pixels.items():
+            assert sum(frame.truth.nnz for frame in frames if frame.image == name) == count
+
+
+def rle_files(sets, folder: Path, model: str, label: str) -> list[Path]:
+    """A rival that predicts the truth."""
+    paths = []
+    for tiles, name in zip(sets, ("r.rle.json.gz", "r.whole.rle.json.gz"), strict=True):
+        instances = np.load(tiles / "instances.npy")
+        entries = []
+        for row, labels in zip(read_tiles(tiles).table.itertuples(), instances, strict=True):
+            values = np.unique(labels[labels > 0])
+            masks = (labels == values[:, None, None]) if model == "maskrcnn" else None
+            scores = None if masks is None else np.ones(len(values))
+            entries.append(rle_tile(row.image_id, row.tile_y, row.tile_x, labels > 0, masks, scores))
+        header = {"run": "r", "variant": "v", "label": label, "model": model, "encoder": "tiny", "seed": 0}
+        write_rle(folder / name, entries, grid=None, **header)
+        paths.append(folder / name)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("model", "label", "approaches"),
+    [
+        ("maskrcnn", "Mask R-CNN", ["Mask R-CNN"]),
+        ("deeplabv3", "DeepLabV3", ["DeepLabV3", "DeepLabV3+CC", "DeepLabV3+WS"]),
+        ("semantic", "Semantic", ["Semantic+CC", "Semantic+WS"]),
+    ],
+)
+def test_a_perfect_rival_scores_one(sets, tmp_path: Path, model, label, approaches) -> None:
+    scores = score_run(rle_files(sets, tmp_path, model, label), *sets, distance=5)
+    for scope in ("tile", "whole"):
+        table = pooled(scores[scores["scope"] == scope])
+        assert table["approach"].tolist() == approaches
+        assert (table[["iou", "dice"]] == 1).all(axis=None)
+        counted = table[table["approach"] != "DeepLabV3"]
+        assert (counted[["f1_50", "f1_mean_9", "f1_mean_10"]] == 1).all(axis=None)
+        assert (counted["count_mae"] == 0).all()
+    if model == "deeplabv3":
+        plain = table.iloc[0]
+        assert plain[["f1_50", "tp", "fp", "fn", "count_mae"]].isna().all()
+
+
+@pytest.fixture(scope="module")
+def canonical(sets, tmp_path_factory) -> pd.DataFrame:
+    """A canonical run that predicts every nucleus of a tile as a disc, and once more a smaller one in it."""
+    folder = tmp_path_factory.mktemp("nuclei")
+    torch.manual_seed(0)
+    shape = ShapeMLP(noise=0.0, sharpness=60.0)
+    for tiles, ending in zip(sets, ("", ".whole"), strict=True):
+        table, instances = read_tiles(tiles).table, np.load(tiles / "instances.npy")
+        lower, t, p = (
+            np.zeros((len(table), 64, 2, 2)),
+            np.zeros((len(table), 64, 2)),
+            np.zeros((len(table), 64)),
+        )
+        lower[:] = np.eye(2)
+        for index, labels in enumerate(instances):
+            n = 0
+            for value in np.unique(labels[labels > 0]):
+                rows, columns = np.nonzero(labels == value)
+                centre = (2 * np.array([columns.mean(), rows.mean()]) + 1) / 128 - 1
+                for radius in (8.0, 5.0):
+                    lower[index, n] = np.eye(2) * 0.5 / (radius / 64)
+                    t[index, n], p[index, n] = -lower[index, n] @ centre, 0.99
+                    n += 1
+        write_nuclei(folder / f"r{ending}.csv.gz", nuclei_table(table, lower, t, p, shape))
+    described = {"label": "Ours", "encoder": "tiny", "seed": 0, "supervision": "masks", "threshold": 0.5}
+    write_shape(folder / "r.shape.json", shape, described)
+    return score_run(
+        [folder / name for name in ("r.csv.gz", "r.whole.csv.gz", "r.shape.json")], *sets, distance=5
+    )
+
+
+def test_merging_repairs_doubled_nuclei(canonical) -> None:
+    for scope in ("tile", "whole"):
+        plain, merged = pooled(canonical[canonical["scope"] == scope]).to_dict("records")
+        assert (plain["approach"], merged["approach"]) == ("Ours", "Ours+P")
+        assert plain["iou"] == merged["iou"] and merged["f1_50"] > 0.9
+        assert plain["fp"] > merged["fp"] + 5
+    assert (canonical["supervision"] == "masks").all() and (canonical["grid"] == 128).all()
+
+
+def test_references_and_label_images(sets, tmp_path: Path) -> None:
+    references = score_references(sets[0], distance=5)
+    assert pooled(references)["f1_50"].min() > 0.99
+    for name in SIZES:
+        imsave(tmp_path / f"{name}.png", labelled(name).astype(np.uint16), check_contrast=False)
+    scores = score_labels(tmp_path, "Other tool", *sets[:1])
+    assert pooled(scores)["f1_mean_10"].tolist() == [1.0]
+    assert set(scores["scope"]) == {"tile", "whole"}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda path: path.unlink(), "no such label image"),
+        (
+            lambda path: imsave(path, np.ones((9, 9), np.uint16), check_contrast=False),
+            "9×9 px, the image has",
+        ),
+        (lambda path: imsave(path, np.ones((9, 9, 3), np.uint8), check_contrast=False), "not a label image"),
+        (lambda path: path.write_bytes(b"nothing"), "cannot be read"),
+    ],
+)
+def test_bad_label_images_are_named(sets, tmp_path: Path, change, problem) -> None:
+    for name in SIZES:
+        imsave(tmp_path / f"{name}.png", labelled(name).astype(np.uint16), check_contrast=False)
+    change(tmp_path / "b.png")
+    with pytest.raises(InputError, match=problem) as error:
+        score_labels(tmp_path, "Other tool", sets[0])
+    assert "b." in error.value.where
+
+
+def test_missing_predictions_are_named(sets, tmp_path: Path) -> None:
+    paths = rle_files(sets, tmp_path, "semantic", "Semantic")
+    with pytest.raises(InputError, match="missing among the predictions"):
+        score_run(paths[:1], *sets, distance=5)
+    header = {"run": "r", "variant": "v", "label": "Semantic", "model": "semantic", "encoder": "", "seed": 0}
+    write_rle(paths[1], [], **header)
+    with pytest.raises(InputError, match="lacks tile"):
+        score_run(paths, *sets, distance=5)
+
+
+def rows(approach: str, tp: list[int], true: list[int], predicted: list[int], grid: int | None = 128):
+    for image, values in enumerate(zip(tp, true, predicted, strict=True)):
+        hit, n, m = values
+        row = {"approach": approach, "encoder": "tiny", "grid": grid, "seed": 0, "scope": "tile"}
+        row |= {"image": str(image), "look": "tissue", "true_nuclei": n, "predicted_nuclei": m}
+        row |= {"intersection": hit, "union": n + m - hit, "true_pixels": n, "predicted_pixels": m}
+        row |= {f"tp_{k}": hit if k < 10 else 0 for k in range(1, 11)}
+        row |= {f"any_{side}_{k}": hit for side in ("true", "predicted") for k in range(1, 5)}
+        yield row
+
+
+def test_pooled_means_curves_and_readings_by_hand() -> None:
+    scores = score_table(rows("Ours", [1, 3, 0], [2, 4, 0], [2, 4, 0]))
+    table = pooled(scores).iloc[0]
+    assert table["f1_50"] == pytest.approx(8 / 12) and table["f1_mean_9"] == pytest.approx(8 / 12)
+    assert table["f1_mean_10"] == pytest.approx(0.9 * 8 / 12)
+    assert (table["tp"], table["fp"], table["fn"], table["count_mae"]) == (4, 2, 2, 0)
+    assert table["dice"] == pytest.approx(2 * table["iou"] / (1 + table["iou"]))
+    # the image without truth and prediction is left out of the means
+    assert mean_over_images(scores)["f1_50"].iloc[0] == pytest.approx((1 / 2 + 3 / 4) / 2)
+    assert f1_curves(scores)["f1"].tolist() == pytest.approx([8 / 12] * 9 + [0])
+    readings = mean_f1_readings(scores).iloc[0]
+    assert readings["f1_mean_10_loose"] == pytest.approx(0.9 * 8 / 12)
+    assert readings["f1_mean_10_tiles"] == pytest.approx((0.9 / 2 + 0.9 * 3 / 4 + 1) / 3)
+
+
+def test_intervals_are_paired_and_skip_what_is_not_there() -> None:
+    tp, n = [2, 5, 7, 3, 4], [10, 10, 10, 10, 10]
+    scores = score_table([*rows("Ours", tp, n, n), *rows("Ours+P", [k + 1 for k in tp], n, n)])
+    table = differences(scores, resamples=300, seed=0)
+    assert set(table["approach_a"]) == {"Ours+P"} and set(table["approach_b"]) == {"Ours"}
+    f1_50 = table[table["metric"] == "f1_50"].iloc[0]
+    # one more hit in every image of ten: whatever is drawn, the difference is 0.1
+    assert [f1_50["difference"], f1_50["low"], f1_50["high"]] == pytest.approx([0.1] * 3)
+    again = differences(scores, resamples=300, seed=0)
+    pd.testing.assert_frame_equal(table, again)
+    assert (table["low"] <= table["difference"]).all() and (table["images"] == 5).all()
+
+
+def test_all_tables_are_written(sets, canonical, tmp_path: Path) -> None:
+    references = score_references(sets[0], distance=5)
+    write_scores(tmp_path / "a.csv.gz", canonical)
+    write_scores(tmp_path / "b.csv.gz", references)
+    scores = read_scores([tmp_path / "a.csv.gz", tmp_path / "b.csv.gz"])
+    pd.testing.assert_frame_equal(scores, pd.concat([canonical, references], ignore_index=True))
+    write_tables(tmp_path, scores, ABOUT, resamples=50, seed=0, leave_out=["a", "not there"])
+    text = (tmp_path / "table1.md").read_text()
+    for part in ("Simulated images", "tissue", "without `a…`", "run: 2", "| 57.57 |"):
+        assert part in text
+    table = pd.read_csv(tmp_path / "table1.csv")
+    assert table["approach"].tolist()[:3] == ["Ours", "Ours+P", "Otsu+WS"]
+    assert len(pd.read_csv(tmp_path / "table1_without.csv")) == len(table)
+    assert pd.read_csv(tmp_path / "table1_by_look.csv").columns[1] == "look"
+    assert not pd.read_csv(tmp_path / "differences.csv").empty
