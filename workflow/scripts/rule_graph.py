@@ -13,15 +13,19 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def tidy(graph: str) -> str:
-    """The graph in a fenced block, without colours, which are other ones at every call."""
-    lines = [
-        line for line in graph.splitlines() if not re.match(r"\s*(style|classDef|class)\b|---|title:", line)
-    ]
-    body = "\n".join(line.rstrip() for line in lines if line.strip())
-    return f"```mermaid\n{body}\n```"
+    """The graph in a fenced block: sorted and without colours, for both differ from call to call."""
+    names = dict(re.findall(r"^\s*(id\d+)\[\"?([^\]\"]+)\"?\]", graph, flags=re.M))
+    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", graph, flags=re.M)
+    lines = sorted({f"    {names[source]} --> {names[target]}" for source, target in arrows})
+    return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
+
+
+def main(graph: str) -> None:
+    """Put ``graph`` in its place in the README."""
+    README.write_text(
+        replaced(README.read_text(encoding="utf-8"), "rule graph", tidy(graph)), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
-    README.write_text(
-        replaced(README.read_text(encoding="utf-8"), "rule graph", tidy(sys.stdin.read())), encoding="utf-8"
-    )
+    main(sys.stdin.read())
