@@ -162,7 +162,7 @@ def _draw_grids(canvas: Canvas, nuclei: Nuclei, followed: Followed, size: int) -
     canvas.text(0.65, 2.36, "Grid X", weight="bold")
     canvas.arrow((1.06, 1.84), (1.36, 1.84))
     canvas.text(1.8, 3.12, "Transformed grids", weight="bold")
-    canvas.text(1.8, 0.45, r"$X' = L\,X + t$   (1)", fontsize=10)
+    canvas.text(1.8, 0.45, r"$X′ = L\,X + t$   (1)", fontsize=10)
     lower, t, _ = parameters(followed.rows)
     background = shape_grid(nuclei.shape, 128, WINDOW)
     for place, axes in enumerate(_stack(canvas, 1.45)):
@@ -199,7 +199,7 @@ def _draw_shape(canvas: Canvas, nuclei: Nuclei) -> None:
 def _draw_masks(canvas: Canvas, followed: Followed) -> None:
     canvas.arrow((5.03, 1.84), (5.42, 1.84))
     canvas.text(5.85, 3.12, "Instances", weight="bold")
-    canvas.text(5.85, 0.45, r"$p(s_i\,|\,X'_i)\;p(z_i)$", fontsize=10)
+    canvas.text(5.85, 0.45, r"$p(s_i\,|\,X′_i)\;p(z_i)$", fontsize=10)
     for place, axes in enumerate(_stack(canvas, 5.5)):
         if place >= len(followed.masks):
             show_image(axes, np.zeros((2, 2)), cmap="gray", vmin=0, vmax=1)
@@ -218,7 +218,7 @@ def _draw_composed(canvas: Canvas, tiles: Tiles, index: int, followed: Followed,
     show_image(axes, followed.composed, cmap="gray", vmin=0, vmax=1)
     _add_outline(axes, outline(followed.composed, threshold), PURPLE)
     canvas.text(8.76, 3.12, "Composed mask", weight="bold")
-    canvas.text(8.76, 0.45, r"$p(y|I) = \max_i\, p(s_i|X'_i)\,p(z_i)$   (2)", fontsize=9.5)
+    canvas.text(8.76, 0.45, r"$p(y|I) = \max_i\, p(s_i|X′_i)\,p(z_i)$   (2)", fontsize=9.5)
     axes = canvas.panel(9.9, 0.84, 1.96, 1.96)
     show_image(axes, np.asarray(tiles.instances[index]) > 0, cmap="gray", vmin=0, vmax=1)
     canvas.text(10.88, 3.12, "Ground truth", weight="bold")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..data.tiles import Tiles
-from .material import Nuclei, masks_of_tile, shown_tile
+from .material import Nuclei, masks_of_tile, shown_tile, tell_runs
 from .outlines import draw_instances, split_labels
 from .style import add_note, data_note, math_label, say_empty, show_image
 
@@ -53,7 +53,7 @@ def draw_figure2(
         for axes, masks in zip(row[1:], columns, strict=True):
             _show_instances(axes, image, masks)
     number = "number under a panel: instances drawn"
-    add_note(figure, data_note(simulated, f"encoder {ours.encoder}, seed {ours.seed}", number))
+    add_note(figure, data_note(simulated, tell_runs([ours, counted]), number))
     return figure
 
 

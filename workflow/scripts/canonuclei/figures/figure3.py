@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
-from .material import Nuclei, shape_grid
+from .material import Nuclei, shape_grid, tell_runs
 from .outlines import outline
 from .style import add_note, data_note, math_label, say_empty, show_image
 
@@ -52,8 +52,10 @@ def draw_figure3(
         axes.set_title(f"{points} × {points}")
     bar = figure.colorbar(grid[0][0].images[0], ax=grid, shrink=0.7, aspect=25, pad=0.01, label="p(s)")
     bar.ax.axhline(0.5, color="white", linewidth=1.6)
-    seeds = f"encoder {models[0].encoder}, seed {models[0].seed}"
-    add_note(figure, data_note(simulated, seeds, "[−1, 1]² of canonical coordinates, outline at p(s) = ½"))
+    add_note(
+        figure,
+        data_note(simulated, tell_runs(models), "[−1, 1]² of canonical coordinates, outline at p(s) = ½"),
+    )
     return figure
 
 

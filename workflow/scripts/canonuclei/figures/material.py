@@ -49,6 +49,14 @@ def load_nuclei(table: str | Path, shape: str | Path) -> Nuclei:
     return Nuclei(read_nuclei(table), learned, float(about["threshold"]), *names)
 
 
+def tell_runs(models: Sequence[Nuclei]) -> str:
+    """Encoder and seed of the models, once where they share them."""
+    said = {model.label: f"encoder {model.encoder}, seed {model.seed}" for model in models}
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return "; ".join(f"{label}: {text}" for label, text in said.items())
+
+
 def choose_tiles(table: pd.DataFrame, wanted: Sequence[int] | None, rows: int = 4) -> list[int]:
     """Tiles for the pictures, by true nuclei alone: never by how well a model does on them.
 

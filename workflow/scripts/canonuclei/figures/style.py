@@ -22,6 +22,7 @@ GREY = "#777777"
 # For instances on a grey image: black and blue would drown in it
 INSTANCE_COLOURS = (ORANGE, SKY, GREEN, YELLOW, PURPLE, VERMILION)
 
+COUNT_LOSS = r"$L_{cnt}$"
 LOOKS = ("fluorescence", "tissue", "brightfield")
 
 
@@ -48,8 +49,12 @@ def make_figure(draw: Callable[..., Figure], paths: dict[str, str | Path], **dat
 
 
 def math_label(label: str) -> str:
-    """An approach's name with its symbols set as in the paper: ``L_cnt`` becomes a calligraphic L."""
-    return label.replace("L_cnt", r"$\mathcal{L}_{cnt}$")
+    """An approach's name with ``L_cnt`` set as a symbol.
+
+    An italic L, not the paper's calligraphic one: in SVG that and primes would come from fonts that browsers
+    don't have, and show as boxes.
+    """
+    return label.replace("L_cnt", COUNT_LOSS)
 
 
 def data_note(simulated: bool, *notes: str) -> str:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from .style import BLACK, BLUE, GREEN, PURPLE, SKY, VERMILION, add_note, data_note, say_empty
+from .style import BLACK, BLUE, COUNT_LOSS, GREEN, PURPLE, SKY, VERMILION, add_note, data_note, say_empty
 
 COLUMNS = 4
 COLOURS = {"ours": BLUE, "ours-cnt": VERMILION, "deeplabv3": GREEN, "semantic": PURPLE, "mask-rcnn": BLACK}
@@ -22,7 +22,7 @@ TITLES = {
     "train_total": "Training loss",
     "train_bce": "BCE",
     "train_dice": "Dice loss",
-    "train_count": r"Count loss $\mathcal{L}_{cnt}$, before $\alpha$",
+    "train_count": f"Count loss {COUNT_LOSS}, before α",
     "train_loss_classifier": "Mask R-CNN: class",
     "train_loss_box_reg": "Mask R-CNN: box",
     "train_loss_mask": "Mask R-CNN: mask",
