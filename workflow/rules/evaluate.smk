@@ -28,6 +28,29 @@ MADE_TABLES = {
 }
 
 
+CAPTIONED = {
+    "table1": "Table 1 (tiles)",
+    "images": "Means over images",
+    "whole": "Whole images",
+    "by_look": "By look",
+    "curves": "F1 over IoU",
+    "differences": "Differences, 95 % intervals",
+}
+REPORTED = {
+    key: (
+        report(
+            f"{RESULTS}/{name}",
+            caption=f"../report/{Path(name).stem}.rst",
+            category="Tables",
+            labels={"table": CAPTIONED[key]},
+        )
+        if key in CAPTIONED
+        else f"{RESULTS}/{name}"
+    )
+    for key, name in MADE_TABLES.items()
+}
+
+
 rule evaluate:
     input:
         TEST_TILES,
@@ -61,7 +84,7 @@ rule references:
     log:
         f"{LOGS}/references.log",
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/python.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -84,7 +107,7 @@ rule score_labels:
     log:
         f"{LOGS}/score_labels_{{name}}.log",
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/python.yaml"
     params:
         folder=lookup(within=config, dpath="evaluation/labels/{name}"),
         code=code_digest("evaluation/labels.py", *SCORING),
@@ -100,11 +123,11 @@ rule tables:
         f"{RESULTS}/scores/references.csv.gz",
         expand(f"{RESULTS}/scores/labels/{{name}}.csv.gz", name=config["evaluation"]["labels"]),
     output:
-        **{key: f"{RESULTS}/{name}" for key, name in MADE_TABLES.items()},
+        **REPORTED,
     log:
         f"{LOGS}/tables.log",
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/python.yaml"
     params:
         about=ABOUT,
         evaluation=config["evaluation"],

@@ -9,6 +9,7 @@ B · N · P evaluations of the shape only B · P are kept for the backward pass.
 from __future__ import annotations
 
 import functools
+import logging
 import warnings
 
 import torch
@@ -137,6 +138,8 @@ def _winners_chunked(w1, b1, w2, b2, w3, b3, lower, t, log_presence, points) -> 
 def _winners(compiled: bool):
     if not compiled:
         return _winners_chunked
+    # it tells every CPU machine that it has no CUDA
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # One thing may go wrong at run time only: no C++ compiler on this machine. Try it once, small.
     kernel = torch.compile(_winners_fused, dynamic=False)
     try:
