@@ -98,3 +98,10 @@ def figure_run(variant):
 FIGURE_RUNS = {name: figure_run(name) for name in ("ours", "ours-cnt")}
 CANONICAL_RUNS = [run for run in RUNS if config["variants"][parse_run(run)[0]]["model"] == "canonical"]
 OTHER_RUNS = [run for run in RUNS if run not in CANONICAL_RUNS]
+
+
+def captioned(name, label):
+    """A table as the report shows it; without a label it is left out there."""
+    caption = f"../report/{Path(name).stem}.rst"
+    table = f"{RESULTS}/{name}"
+    return report(table, caption=caption, category="Tables", labels={"table": label}) if label else table

@@ -36,19 +36,7 @@ CAPTIONED = {
     "curves": "F1 over IoU",
     "differences": "Differences, 95 % intervals",
 }
-REPORTED = {
-    key: (
-        report(
-            f"{RESULTS}/{name}",
-            caption=f"../report/{Path(name).stem}.rst",
-            category="Tables",
-            labels={"table": CAPTIONED[key]},
-        )
-        if key in CAPTIONED
-        else f"{RESULTS}/{name}"
-    )
-    for key, name in MADE_TABLES.items()
-}
+REPORTED = {key: captioned(name, CAPTIONED.get(key)) for key, name in MADE_TABLES.items()}
 
 
 rule evaluate:
