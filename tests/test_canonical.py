@@ -6,13 +6,14 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
+
 from canonuclei.models import losses
 from canonuclei.models.canonical import CanonicalModel, Instances
 from canonuclei.models.compositing import compose, compose_mask, compose_plain
 from canonuclei.models.encoders import build_encoder
 from canonuclei.models.shape import ShapeMLP, radius, shape_from_weights, shape_weights
 from canonuclei.models.transform import grid_points, image_to_pixels, pack_lower, pixels_to_image
-from torch import nn
 
 NETWORK = {
     "instances_per_cell": 2,
@@ -61,9 +62,7 @@ def random_instances(batch, count, seed=0):
     def uniform(low, high, *shape):
         return low + (high - low) * torch.rand(*shape, generator=generator)
 
-    lower = pack_lower(
-        uniform(2, 8, batch, count), uniform(-2, 2, batch, count), uniform(2, 8, batch, count)
-    )
+    lower = pack_lower(uniform(2, 8, batch, count), uniform(-2, 2, batch, count), uniform(2, 8, batch, count))
     centre = uniform(-1, 1, batch, count, 2)
     t = -(lower @ centre.unsqueeze(-1)).squeeze(-1)
     return lower, t, uniform(-4, 4, batch, count)
@@ -127,7 +126,9 @@ def test_compositing_by_winners_has_the_plain_values_and_gradients(batch, count,
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
     gradients += [parameter.grad for parameter in parameters]
     found_gradients += [parameter.grad for parameter in found_parameters]
-    for name, g, h in zip("L t z w1 b1 w2 b2 w3 b3".split(), gradients, found_gradients, strict=True):
+    for name, g, h in zip(
+        ("L", "t", "z", "w1", "b1", "w2", "b2", "w3", "b3"), gradients, found_gradients, strict=True
+    ):
         assert (g - h).norm() <= 1e-4 * g.norm() + 1e-9, name
 
 
@@ -188,7 +189,8 @@ def model():
 
 def batch_of(k=(0.0, 3.0), mask=None):
     mask = torch.zeros(2, 128, 128) if mask is None else mask
-    return {"images": torch.randn(2, 3, 128, 128), "mask": mask, "valid": torch.ones(2, 128, 128), "k": torch.tensor(k)}
+    images, valid = torch.randn(2, 3, 128, 128), torch.ones(2, 128, 128)
+    return {"images": images, "mask": mask, "valid": valid, "k": torch.tensor(k)}
 
 
 def test_the_start_is_spread_small_and_faint(model):

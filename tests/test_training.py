@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
+
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles
 from canonuclei.errors import InputError
@@ -22,7 +24,6 @@ from canonuclei.training.augment import augment
 from canonuclei.training.batches import Batches
 from canonuclei.training.checkpoint import State, load_checkpoint, save_checkpoint
 from canonuclei.training.loop import Interrupted, Trainer
-from safetensors.torch import load_file, save_file
 
 SMALL = {"training": {"epochs": 2, "batch_size": 4, "compile": False, "precision": "fp32", "max_lr": 0.02}}
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+
 from canonuclei.files import write_json
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model

@@ -38,9 +38,7 @@ def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[
 
 def run_names(config: Mapping[str, Any]) -> list[str]:
     """Names of all runs of the config, ``<variant>_<encoder>_s<seed>``, in its order, each once."""
-    names = (
-        f"{run['variant']}_{run['encoder']}_s{seed}" for run in config["runs"] for seed in run["seeds"]
-    )
+    names = (f"{run['variant']}_{run['encoder']}_s{seed}" for run in config["runs"] for seed in run["seeds"])
     return list(dict.fromkeys(names))
 
 

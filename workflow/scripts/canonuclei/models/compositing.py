@@ -23,9 +23,7 @@ from .transform import grid_points, to_canonical
 CHUNK = 1 << 17
 
 
-def compose_plain(
-    shape: ShapeMLP, lower: Tensor, t: Tensor, log_presence: Tensor, points: Tensor
-) -> Tensor:
+def compose_plain(shape: ShapeMLP, lower: Tensor, t: Tensor, log_presence: Tensor, points: Tensor) -> Tensor:
     """Eq. 2 as it is written, for any autograd use: log p(y) of shape (B, P).
 
     Args:

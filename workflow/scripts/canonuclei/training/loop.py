@@ -139,7 +139,7 @@ class Trainer:
             raise InputError(
                 self.run,
                 f"the loss is {values['total']} at step {self.state.step} (tiles {tiles})",
-                "lower training.max_lr, or look at these tiles; the state before the step is in the checkpoint",
+                "lower training.max_lr, or look at these tiles; the checkpoint has the state before the step",
             )
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options["clip_norm"])
         self.optimizer.step()
@@ -148,7 +148,8 @@ class Trainer:
 
     def _end_epoch(self, epoch: int) -> None:
         means = {f"train_{name}": value / self.steps for name, value in self.state.sums.items()}
-        row = {"epoch": epoch + 1, "step": self.state.step, "lr": self.optimizer.param_groups[0]["lr"], **means}
+        rate = self.optimizer.param_groups[0]["lr"]
+        row = {"epoch": epoch + 1, "step": self.state.step, "lr": rate, **means}
         row |= validate(self.model, self.validation, self.device, self.options["precision"])
         row |= {
             "seconds": round(self.state.seconds, 2),
