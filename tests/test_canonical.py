@@ -18,6 +18,9 @@ from canonuclei.models.transform import grid_points, image_to_pixels, pack_lower
 NETWORK = {
     "instances_per_cell": 2,
     "grid": 32,
+    "heads": "parallel",
+    "position": "cell",
+    "diagonal": "exp",
     "initial_radius": 8.0,
     "initial_presence": 0.1,
     "head_std": 0.01,
@@ -252,3 +255,35 @@ def test_bf16_places_instances_as_exactly_as_fp32_features_allow(model):
     assert instances.lower.dtype == instances.t.dtype == instances.presence_logit.dtype == torch.float32
     # were t rounded to bf16, its last 16 bits would be zero
     assert (instances.t.view(torch.int32) & 0xFFFF).ne(0).any()
+
+
+@pytest.mark.parametrize("change", [{"heads": "stacked"}, {"position": "image"}, {"diagonal": "softplus"}])
+def test_every_choice_of_the_heads_learns(change):
+    torch.manual_seed(7)
+    model = CanonicalModel(build_encoder("tiny"), 0.01, {**NETWORK, **change}, LOSS, compiled=False)
+    mask = torch.zeros(2, 128, 128)
+    mask[:, 40:60, 30:55] = 1
+    batch = batch_of(k=(1.0, 1.0), mask=mask)
+    start = model.instances(batch["images"])
+    assert (start.lower.diagonal(dim1=-2, dim2=-1) > 0).all()
+    if change != {"position": "image"}:
+        radius_px = 0.5 / start.lower[..., 0, 0].detach() * 64
+        assert float(radius_px.median()) == pytest.approx(8.0, rel=0.2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, nesterov=True)
+    losses_seen = []
+    for _ in range(10):
+        optimizer.zero_grad()
+        loss = model.loss_terms(batch)["total"]
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses_seen.append(float(loss.detach()))
+    assert losses_seen[-1] < losses_seen[0]
+
+
+def test_frozen_batch_norm_keeps_its_statistics():
+    frozen, trained = (build_encoder("tiny", batch_norm=how).train() for how in ("frozen", "train"))
+    for encoder, kept in ((frozen, True), (trained, False)):
+        before = encoder.stem[1].running_mean.clone()
+        encoder(torch.randn(2, 3, 64, 64) + 1)
+        assert torch.equal(encoder.stem[1].running_mean, before) == kept

@@ -56,6 +56,21 @@ def test_placement_as_documented(length, overlap, origins, own):
     assert cells(origins, length, SIZE, overlap) == own
 
 
+def test_padded_border_keeps_the_grid_and_marks_what_is_no_image(tmp_path):
+    labels = random_labels(200, 260)
+    image = annotated(labels)
+    for border, last in (("shift", (72, 132)), ("pad", (128, 256))):
+        cut_tiles([image], tmp_path / border, size=SIZE, border=border)
+        tiles = read_tiles(tmp_path / border, instances=True)
+        assert len(tiles) == 6
+        assert tuple(tiles.table.iloc[-1][["tile_y", "tile_x"]]) == last
+        assert np.array_equal(whole_truth(tiles)["a"], labels)
+    assert tiles.valid.sum() == labels.size
+    assert (tiles.valid[-1, :72, :4] == 1).all()
+    assert not tiles.valid[-1, 72:].any()
+    assert not tiles.instances[-1, :, 4:].any()
+
+
 @given(length=st.integers(1, 3000), size=st.integers(1, 300), data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_cells_partition_and_lie_in_their_tiles(length, size, data):

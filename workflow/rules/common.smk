@@ -81,12 +81,20 @@ def instance_labels(wildcards):
     return []
 
 
+def predicted_by(runs):
+    """The files that hold the predictions of runs."""
+    files = []
+    for run in runs:
+        names = ["rle.json.gz", "whole.rle.json.gz"]
+        if config["variants"][parse_run(run)[0]]["model"] == "canonical":
+            names = ["csv.gz", "whole.csv.gz", "shape.json", "grid32.rle.json.gz"]
+        files += [f"{RESULTS}/nuclei/{run}.{name}" for name in names]
+    return files
+
+
 def prediction_files(wildcards):
     """The files that hold a run's predictions."""
-    names = ["rle.json.gz", "whole.rle.json.gz"]
-    if model_of(wildcards) == "canonical":
-        names = ["csv.gz", "whole.csv.gz", "shape.json", "grid32.rle.json.gz"]
-    return [f"{RESULTS}/nuclei/{wildcards.run}.{name}" for name in names]
+    return predicted_by([wildcards.run])
 
 
 def figure_run(variant):

@@ -13,12 +13,14 @@ if not (DOWNLOADED or SIMULATED):
 
 
 localrules:
-    download,
     index,
     split,
 
 
 if DOWNLOADED:
+
+    localrules:
+        download,
 
     rule download:
         output:

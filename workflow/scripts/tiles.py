@@ -47,7 +47,14 @@ def main(
         raise InputError(split_path, f"no column {min(missing)}", "remove it and run the rule `split` again")
     overlap = settings["whole_overlap"] if name == WHOLE else 0
     images = images_of(source, split, name)
-    cut_tiles(images, folder, size=settings["size"], overlap=overlap, percentiles=percentiles)
+    cut_tiles(
+        images,
+        folder,
+        size=settings["size"],
+        overlap=overlap,
+        percentiles=percentiles,
+        border=settings["border"],
+    )
     table = read_tiles(folder).table
     empty = int((table.k == 0).sum())
     print(f"{name}: {len(table)} tiles of {table.image_id.nunique()} images, {empty} of them without nuclei")

@@ -9,7 +9,7 @@ from canonuclei.files import write_json
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
 from canonuclei.nuclei.measures import describe_shape
-from canonuclei.provenance import processor, versions
+from canonuclei.provenance import processor, revision, versions
 from canonuclei.training.batches import Batches
 from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.training.records import save_weights, write_log
@@ -67,6 +67,7 @@ def main(
             "device": str(trainer.device),
             "processor": processor(),
             "versions": versions("torch", "torchvision", "numpy", "timm"),
+            "revision": revision(),
             "code": code,
             "settings": settings,
         },

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.metadata
 import platform
+import subprocess
 from pathlib import Path
 
 LIBRARY = Path(__file__).parent
@@ -44,6 +45,21 @@ def _meaning(source: str) -> str:
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)
+
+
+def revision() -> str | None:
+    """The repository's commit, with ``-dirty`` where tracked files differ from it; None without git."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"],
+            cwd=LIBRARY,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip() or None
 
 
 def versions(*packages: str) -> dict[str, str]:

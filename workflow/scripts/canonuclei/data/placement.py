@@ -13,23 +13,27 @@ from itertools import pairwise
 from ..errors import InputError
 
 
-def place(length: int, size: int, overlap: int = 0) -> list[int]:
+def place(length: int, size: int, overlap: int = 0, border: str = "shift") -> list[int]:
     """Origins of the tiles along an axis.
 
     Args:
         length: of the image in px, 1 or more.
         size: of a tile in px.
         overlap: of neighbouring tiles in px, under ``size``; the last two may overlap by more.
+        border: ``shift``, or ``pad`` (only without overlap): the last tile stays on the grid, and what it
+            has beyond the image is padding.
 
     Returns:
-        Rising origins from 0 on, the last one such that its tile ends with the image; just [0] if the
-        image is no longer than a tile.
+        Rising origins from 0 on, the last one such that its tile ends with the image (``shift``); just [0]
+        if the image is no longer than a tile.
     """
     if not 0 <= overlap < size:
         problem = f"overlap of {overlap} px for tiles of {size} px"
         raise InputError("tiles: whole_overlap", problem, "give 0 or more, under the size")
     if length <= size:
         return [0]
+    if border == "pad" and not overlap:
+        return [*range(0, length, size)]
     return [*range(0, length - size, size - overlap), length - size]
 
 

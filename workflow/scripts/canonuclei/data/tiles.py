@@ -71,6 +71,7 @@ def cut_tiles(
     size: int,
     overlap: int = 0,
     percentiles: Sequence[float] = (1.0, 99.8),
+    border: str = "shift",
 ) -> None:
     """Cut images into tiles and write a file for each of ``ARRAYS``, and ``tiles.csv``.
 
@@ -82,6 +83,8 @@ def cut_tiles(
         size: side of a tile in px.
         overlap: of neighbouring tiles in px; see ``place``.
         percentiles: lower and upper one of each image's values for ``p_low`` and ``p_high``, 0 ... 100.
+
+        border: what the last tile of a row or column does; see ``place``.
 
     Raises:
         InputError: no image; labels of another size than their image; more nuclei than 16 bit can tell.
@@ -96,9 +99,10 @@ def cut_tiles(
         }
         for image in images:
             _check(image)
-            padded = _pad(image, size)
+            windows = list(_windows(image.labels.shape, size, overlap, border))
+            padded = _pad(image, windows[-1][1])
             image_row = _describe(image, percentiles)
-            for place_row, window in _windows(image.labels.shape, size, overlap):
+            for place_row, window in windows:
                 instances = padded["instances"][window]
                 for name, file in files.items():
                     file.append(padded[name][window])
@@ -163,12 +167,12 @@ def whole_truth(tiles: Tiles) -> dict[str, np.ndarray]:
 
 
 def _windows(
-    shape: tuple[int, int], size: int, overlap: int
+    shape: tuple[int, int], size: int, overlap: int, border: str
 ) -> Iterator[tuple[dict[str, int], tuple[slice, slice]]]:
     """Columns of the table and the slices of each tile, row by row."""
     axes = []
     for length in shape:
-        origins = place(length, size, overlap)
+        origins = place(length, size, overlap, border)
         axes.append(list(zip(origins, cells(origins, length, size, overlap), strict=True)))
     for y, (y0, y1) in axes[0]:
         for x, (x0, x1) in axes[1]:
@@ -176,14 +180,14 @@ def _windows(
             yield row, np.s_[y : y + size, x : x + size]
 
 
-def _pad(image: AnnotatedImage, size: int) -> dict[str, np.ndarray]:
-    """The image's arrays, padded at the bottom and right to at least a tile.
+def _pad(image: AnnotatedImage, last: tuple[slice, slice]) -> dict[str, np.ndarray]:
+    """The image's arrays, padded at the bottom and right to the end of its last tile.
 
     The padding has the image's median colour, channel by channel, which is its ground: mirrored pixels
     would show nuclei that K does not count, and black would put an edge into bright images.
     """
     height, width = image.labels.shape
-    shape = max(height, size), max(width, size)
+    shape = max(height, last[0].stop), max(width, last[1].stop)
     padded = {name: np.zeros((*shape, *more), dtype) for name, (dtype, more) in ARRAYS.items()}
     padded["images"][:] = np.median(image.rgb, axis=(0, 1)).astype(np.uint8)
     padded["images"][:height, :width] = image.rgb

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from .style import BLACK, BLUE, COUNT_LOSS, GREEN, PURPLE, SKY, VERMILION, add_note, data_note, say_empty
 
@@ -96,6 +96,7 @@ def _draw_term(axes: Axes, name: str, logs: Mapping[str, pd.DataFrame], looks: d
             drawn.append(values)
     axes.set_title(TITLES.get(name, name.removeprefix("train_").replace("_", " ")))
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     if not drawn:

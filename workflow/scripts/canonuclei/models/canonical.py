@@ -14,6 +14,9 @@ from .losses import count_loss, segmentation_terms
 from .shape import ShapeMLP
 from .transform import grid_points, pack_lower
 
+# Of the first of two stacked 1×1 convolutions
+STACKED_CHANNELS = 256
+
 
 class Instances(NamedTuple):
     """What the encoder predicts for each tile, in the tile's coordinates [−1, 1]².
@@ -64,8 +67,13 @@ class CanonicalModel(nn.Module):
         super().__init__()
         self.encoder, self.alpha, self.network, self.loss = encoder, alpha, network, loss
         self.per_cell, self.compiled = network["instances_per_cell"], compiled
-        self.transform_head = nn.Conv2d(encoder.channels, 5 * self.per_cell, 1)
-        self.presence_head = nn.Conv2d(encoder.channels, self.per_cell, 1)
+        # "Two 1×1 convolutions": one each for T and z, or one after the other
+        self.neck, channels = nn.Identity(), encoder.channels
+        if network["heads"] == "stacked":
+            channels = STACKED_CHANNELS
+            self.neck = nn.Sequential(nn.Conv2d(encoder.channels, channels, 1), nn.ReLU())
+        self.transform_head = nn.Conv2d(channels, 5 * self.per_cell, 1)
+        self.presence_head = nn.Conv2d(channels, self.per_cell, 1)
         self.shape = ShapeMLP(network["shape_radius"], network["shape_sharpness"], network["shape_noise"])
         self.start_scale = network["shape_radius"] / (2 * network["initial_radius"] / tile_size)
         self._start_heads()
@@ -87,16 +95,17 @@ class CanonicalModel(nn.Module):
         features = self.encoder(images)
         # Everything that places a shape is fp32; bf16 would place it to ½ px only
         with torch.autocast(images.device.type, enabled=False):
-            features = features.float()
+            features = self.neck(features.float())
             return self._place(self.transform_head(features), self.presence_head(features))
 
     def _place(self, raw: Tensor, logit: Tensor) -> Instances:
         batch, _, rows, columns = raw.shape
         raw = raw.view(batch, self.per_cell, 5, rows * columns).permute(0, 1, 3, 2)
         raw = raw.reshape(batch, self.per_cell * rows * columns, 5)
-        # exp: equal steps change the size by equal factors; bounded, for one wild step must not overflow
-        diagonal = self.start_scale * torch.exp(3 * torch.tanh(raw[..., :2] / 3))
+        diagonal = self.start_scale * _positive(raw[..., :2], self.network["diagonal"])
         lower = pack_lower(diagonal[..., 0], self.start_scale * raw[..., 2], diagonal[..., 1])
+        if self.network["position"] == "image":
+            return Instances(lower, raw[..., 3:], logit.reshape(batch, -1))
         cell_size = torch.tensor([2 / columns, 2 / rows], device=raw.device)
         cells = grid_points(rows, columns, device=raw.device).repeat(self.per_cell, 1)
         centre = cells + raw[..., 3:] * cell_size
@@ -144,3 +153,11 @@ class CanonicalModel(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             probability = self.compose(instances, self.network["grid"], images.shape[-1])
         return probability, (instances.presence >= 0.5).sum(dim=1).float()
+
+
+def _positive(raw: Tensor, how: str) -> Tensor:
+    """A positive factor that is 1 at 0: ``exp``, bounded, or ``softplus``."""
+    if how == "softplus":
+        return F.softplus(raw + math.log(math.e - 1))
+    # equal steps change the size by equal factors; bounded to e^±3, for one wild step must not overflow
+    return torch.exp(3 * torch.tanh(raw / 3))

@@ -28,6 +28,16 @@ class Encoder(nn.Module):
     stride = 16
     stage_strides = (4, 8, 16)
     stage_channels: tuple[int, int, int]
+    frozen_batch_norm = False
+
+    def train(self, mode: bool = True) -> Encoder:
+        """As of nn.Module; frozen batch norm keeps using its running statistics."""
+        super().train(mode)
+        if self.frozen_batch_norm:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
 
     @property
     def channels(self) -> int:
@@ -144,12 +154,13 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 }
 
 
-def build_encoder(name: str, weights: str | Path | None = None) -> Encoder:
+def build_encoder(name: str, weights: str | Path | None = None, batch_norm: str = "train") -> Encoder:
     """An encoder, from scratch or with pretrained weights.
 
     Args:
         name: ``resnet50``, ``efficientnet-lite0`` or ``tiny``.
         weights: file of the rule ``weights`` (``resources/weights/<name>.safetensors``); None: from scratch.
+        batch_norm: ``train``, or ``frozen``: normalize by the pretrained statistics.
 
     Raises:
         InputError: no such encoder, or the weights are missing, damaged or another encoder's.
@@ -159,4 +170,5 @@ def build_encoder(name: str, weights: str | Path | None = None) -> Encoder:
     encoder = ENCODERS[name]()
     if weights is not None:
         load_weights(encoder, name, weights)
+    encoder.frozen_batch_norm = batch_norm == "frozen"
     return encoder

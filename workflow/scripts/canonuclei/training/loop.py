@@ -66,7 +66,7 @@ class Trainer:
             max_lr=self.options["max_lr"],
             total_steps=self.total,
             pct_start=self.options["warmup_fraction"],
-            cycle_momentum=False,  # the paper has momentum 0.9
+            cycle_momentum=self.options["cycle_momentum"],
         )
         text = json.dumps([settings, run, seed, self.steps, fingerprint], sort_keys=True)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,23 @@
+# From results/<dataset>/, which git ignores, to results/published/<dataset>/, which it keeps.
+
+
+localrules:
+    publish,
+
+
+rule publish:
+    input:
+        rules.tables.output,
+        [file for file in FIGURE_FILES if file.endswith(".png")],
+        expand(f"{RESULTS}/runs/{{run}}/{{file}}", run=RUNS, file=["log.csv", "model.json"]),
+        predicted_by(RUNS),
+    log:
+        f"{LOGS}/publish.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest(*TRAINING_CODE),
+    message:
+        "Publishing the finished run"
+    script:
+        "../scripts/publish.py"
