@@ -1,5 +1,6 @@
 """Rule train: train one run; goes on from its checkpoint where there is one."""
 
+import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ def main(
             "training_tiles": len(training),
             "steps": trainer.total,
             "seconds": round(trainer.state.seconds, 1),
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             "threads": torch.get_num_threads(),
             "device": str(trainer.device),
             "processor": processor(),
