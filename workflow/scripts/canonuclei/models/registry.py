@@ -32,7 +32,7 @@ def build_model(
     if model not in MODELS:
         raise InputError(f"model {model}", "no such model", f"use one of {', '.join(MODELS)}")
     network, loss = dict(settings["network"]), dict(settings["loss"])
-    backbone = build_encoder(encoder, weights, settings["encoder"]["batch_norm"])
+    backbone = build_encoder(encoder, weights, settings.get("encoder", {}).get("batch_norm", "train"))
     # Imported here: a run needs only its own network's packages
     if model == "canonical":
         from .canonical import CanonicalModel
