@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..data.looks import LOOKS
 from .bootstrap import SUMS, pooled_metrics
 from .frames import LOOSE_THRESHOLDS
 from .matching import THRESHOLDS
@@ -16,7 +17,6 @@ from .scores import KEYS, TP
 METRIC_COLUMNS = ["iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10", "tp", "fp", "fn", "count_mae"]
 CURVE_COLUMNS = [*KEYS, "iou_threshold", "tp", "fp", "fn", "f1"]
 READING_COLUMNS = [*KEYS, "f1_mean_9", "f1_mean_10", "f1_mean_10_loose", "f1_mean_10_tiles"]
-LOOKS = ("fluorescence", "tissue", "brightfield")
 # Rows stand in this order; labels of other variants follow the canonical ones, other tools come last
 APPROACHES = ("Ours", "Ours+P", "Ours+L_cnt", "Ours+L_cnt+P", "DeepLabV3", "DeepLabV3+CC", "DeepLabV3+WS",
               "Semantic+CC", "Semantic+WS", "Mask R-CNN", "Otsu+WS", "Oracle mask+CC", "Oracle mask+WS",
@@ -95,7 +95,10 @@ def mean_f1_readings(scores: pd.DataFrame) -> pd.DataFrame:
     for tenths in LOOSE_THRESHOLDS:
         precision = ratio(sums[f"any_predicted_{tenths}"], sums["predicted_nuclei"])
         recall = ratio(sums[f"any_true_{tenths}"], sums["true_nuclei"])
-        loose[tenths - 1] = ratio(2 * precision * recall, precision + recall)
+        harmonic = ratio(2 * precision * recall, precision + recall)
+        # no match at all is 0, as with f1; undefined only where there is nothing to find and nothing found
+        found = (sums["true_nuclei"] + sums["predicted_nuclei"]).to_numpy(float) > 0
+        loose[tenths - 1] = np.where(found & np.isnan(harmonic), 0.0, harmonic)
     counts = scores[[*TP, "true_nuclei", "predicted_nuclei"]].to_numpy(float)
     tiles = np.nan_to_num(f1(counts[:, :10], counts[:, 10:11], counts[:, 11:]), nan=1.0).mean(axis=1)
     found = pooled(scores).set_index(KEYS)[["f1_mean_9", "f1_mean_10"]]

@@ -21,6 +21,8 @@ from .scores import score_table
 from .watershed import components, distance_watershed
 
 Row = dict[str, object]
+# What follows a run's name in its files of predictions; the longer first
+ENDINGS = ("whole.rle.json.gz", "grid32.rle.json.gz", "rle.json.gz", "whole.csv.gz", "csv.gz", "shape.json")
 
 
 def score_run(
@@ -48,27 +50,40 @@ def score_run(
 
 
 def canonical_rows(paths: dict[str, Path], tiles: str | Path, whole: str | Path) -> Iterator[Row]:
-    """Rows of ``Ours`` and its like: grid 32 over tiles; grid 128 without and with +P, over both scopes."""
+    """Rows of ``Ours`` and its like, by the grid that their masks were sampled on.
+
+    The training grid over tiles, as its file names it (paper: 32); one point a pixel of the tile (128)
+    without and with +P, over tiles and whole images. Where the two are the same, the finer alone.
+    """
     shape, settings = read_shape(paths["shape.json"])
     fused, threshold, label = FusedShape(shape), settings["threshold"], settings["label"]
-    keys = _run_keys(settings, paths["shape.json"]) | {"grid": 128}
+    keys = _run_keys(settings, paths["shape.json"])
+    fine = keys | {"grid": _whole_number(settings, "tile_size", paths["shape.json"])}
     frames = tile_frames(tiles)
     by_tile = _by_tile(_read_nuclei_of(paths["csv.gz"], tiles))
     for merged, approach in ((False, label), (True, f"{label}+P")):
         for frame in frames:
             rows = by_tile(frame.image, frame.tile_y, frame.tile_x)
             masks = nuclei_masks(rows, fused, threshold, merged)[0]
-            yield keys | {"approach": approach} | score(frame, masks_to_sparse(frame.crop(masks)))
+            yield fine | {"approach": approach} | score(frame, masks_to_sparse(frame.crop(masks)))
     if "grid32.rle.json.gz" in paths:
-        for frame, mask, masks, _ in _with_masks(paths["grid32.rle.json.gz"], frames):
-            coarse = keys | {"approach": label, "grid": 32}
-            yield coarse | score(frame, masks_to_sparse(frame.crop(masks)), frame.crop(mask))
+        yield from _coarse_rows(paths["grid32.rle.json.gz"], frames, fine | {"approach": label})
     nuclei, table = _read_nuclei_of(paths["whole.csv.gz"], whole), read_tiles(whole)
     for frame in image_frames(tiles):
         own = nuclei[nuclei["image"] == frame.image], table[table["image_id"] == frame.image]
         for merged, approach in ((False, label), (True, f"{label}+P")):
             stitched = stitch(*own, fused, threshold, merged)
-            yield keys | {"approach": approach} | score(frame, drop_empty(csr_array(stitched.masks)))
+            yield fine | {"approach": approach} | score(frame, drop_empty(csr_array(stitched.masks)))
+
+
+def _coarse_rows(path: Path, frames: list[Frame], keys: Row) -> Iterator[Row]:
+    """Rows of a canonical run's masks on its training grid; none where that is the grid of ``keys``."""
+    document = read_rle(path)
+    grid = _whole_number(document, "grid", path)
+    if grid == keys["grid"]:
+        return
+    for frame, mask, masks, _ in _with_masks(path, frames, document):
+        yield keys | {"grid": grid} | score(frame, masks_to_sparse(frame.crop(masks)), frame.crop(mask))
 
 
 def rival_rows(
@@ -79,14 +94,14 @@ def rival_rows(
     keys, label = _run_keys(document, path), document["label"]
     semantic = document["model"] != "maskrcnn"
     methods = _semantic_methods(document, distance)
-    for frame, mask, masks, _ in _with_masks(path, tile_frames(tiles)):
+    for frame, mask, masks, _ in _with_masks(path, tile_frames(tiles), document):
         if not semantic:
             yield keys | {"approach": label} | score(frame, masks_to_sparse(frame.crop(masks)))
         for approach, method in methods.items():
             # Instances are found in the whole tile that the model saw, then clipped to the cell
             found = None if method is None else labels_to_sparse(frame.crop(method(mask)))
             yield keys | {"approach": approach} | score(frame, found, frame.crop(mask))
-    table, entries = read_tiles(whole), _entries(whole_path)
+    table, entries = read_tiles(whole), _entries(whole_path, read_rle(whole_path))
     for frame in image_frames(tiles):
         rows = table[table["image_id"] == frame.image]
         parts = [entries(frame.image, row.tile_y, row.tile_x) for row in rows.itertuples()]
@@ -127,6 +142,13 @@ def _run_keys(settings: dict, path: Path) -> Row:
         raise InputError(path, f"lacks {error}", "predict again: rule `predict`") from None
 
 
+def _whole_number(settings: dict, key: str, path: Path) -> int:
+    try:
+        return int(settings[key])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(path, f"tells no {key}", "predict again: rule `predict`") from None
+
+
 def _read_nuclei_of(path: Path, tiles: str | Path) -> pd.DataFrame:
     """A table of nuclei, all of which lie in tiles of the folder ``tiles``."""
     nuclei, table = read_nuclei(path), read_tiles(tiles)
@@ -143,9 +165,10 @@ def _by_tile(nuclei: pd.DataFrame) -> Callable[[str, int, int], pd.DataFrame]:
     return lambda image, y, x: groups.get((image, y, x), nothing)
 
 
-def _entries(path: Path) -> Callable[[str, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Look up a tile's mask, instances and scores in a file of run lengths."""
-    document = read_rle(path)
+def _entries(
+    path: Path, document: dict
+) -> Callable[[str, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Look up a tile's mask, instances and scores in a file of run lengths, read as ``document``."""
     tiles = {(tile["image"], tile["tile_y"], tile["tile_x"]): tile for tile in document["tiles"]}
 
     def look_up(image: str, y: int, x: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -157,28 +180,24 @@ def _entries(path: Path) -> Callable[[str, int, int], tuple[np.ndarray, np.ndarr
 
 
 def _with_masks(
-    path: Path, frames: list[Frame]
+    path: Path, frames: list[Frame], document: dict
 ) -> Iterator[tuple[Frame, np.ndarray, np.ndarray, np.ndarray]]:
     """Each frame with its mask, instances and scores from a file of run lengths."""
-    entries = _entries(path)
+    entries = _entries(path, document)
     for frame in frames:
         yield frame, *entries(frame.image, frame.tile_y, frame.tile_x)
 
 
+def ending_of(file: Path) -> str | None:
+    """Which of ``ENDINGS`` a file has; None if it is none of predictions."""
+    return next((ending for ending in ENDINGS if file.name.endswith(f".{ending}")), None)
+
+
 def _by_ending(files: Sequence[str | Path]) -> dict[str, Path]:
     """Files of one run by what follows its name: ``csv.gz``, ``whole.csv.gz`` …"""
-    endings = (
-        "whole.rle.json.gz",
-        "grid32.rle.json.gz",
-        "rle.json.gz",
-        "whole.csv.gz",
-        "csv.gz",
-        "shape.json",
-    )
     found: dict[str, Path] = {}
     for file in map(Path, files):
-        ending = next((one for one in endings if file.name.endswith("." + one)), None)
-        if ending is None:
+        if (ending := ending_of(file)) is None:
             raise InputError(file, "not a file of predictions", "give the files that rule `predict` makes")
         found[ending] = file
     needed = ("csv.gz", "whole.csv.gz") if "shape.json" in found else ("rle.json.gz", "whole.rle.json.gz")

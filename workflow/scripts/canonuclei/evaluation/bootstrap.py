@@ -89,20 +89,25 @@ Key = tuple[str, str, int, int, str]  # approach, encoder, grid (0: none), seed 
 def claimed_pairs(keys: list[Key]) -> Iterator[tuple[Key, Key]]:
     """Pairs to compare, of one encoder, seed and scope (references have neither encoder nor seed).
 
-    For every label X of a canonical model: X+P against X; grid 128 against 32; X against Ours and X+P
-    against Ours+P; X+P against each of the rivals; X against DeepLabV3 (pixels).
+    For every label X of a canonical model, on its finest grid (128): X+P against X; X against itself on a
+    coarser grid (32); X against Ours and X+P against Ours+P; X+P against each of the rivals; X against
+    DeepLabV3 (pixels).
     """
     there = set(keys)
+    grids: dict[tuple, set[int]] = {}
     for approach, encoder, grid, seed, scope in keys:
-        if grid != 128:
+        grids.setdefault((approach, encoder, seed, scope), set()).add(grid)
+    for approach, encoder, grid, seed, scope in keys:
+        own = grids[approach, encoder, seed, scope]
+        if grid == 0 or grid < max(own):
             continue
         label, merged = approach.removesuffix("+P"), approach.endswith("+P")
         if merged:
-            others = [(label, 128), *((rival, 0) for rival in RIVALS)]
+            others = [(label, grid), *((rival, 0) for rival in RIVALS)]
         else:
-            others = [(approach, 32), ("DeepLabV3", 0)]
+            others = [*((approach, coarse) for coarse in sorted(own - {grid})), ("DeepLabV3", 0)]
         if label != "Ours":
-            others.append(("Ours+P" if merged else "Ours", 128))
+            others.append(("Ours+P" if merged else "Ours", grid))
         for other, other_grid in others:
             for key in ((other, encoder, other_grid, seed, scope), (other, "", other_grid, -1, scope)):
                 if key in there:

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ..data.looks import LOOKS
 from ..data.tiles import Tiles
 from ..errors import InputError
 from ..models.shape import ShapeMLP
 from ..models.transform import grid_points
 from ..nuclei.rows import nuclei_masks
 from ..nuclei.tables import read_nuclei, read_shape
-from .style import LOOKS
 
 FEW = 8  # nuclei in the tile of Figure 1: enough to see touching ones, few enough to follow
 

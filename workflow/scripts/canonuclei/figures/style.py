@@ -23,7 +23,6 @@ GREY = "#777777"
 INSTANCE_COLOURS = (ORANGE, SKY, GREEN, YELLOW, PURPLE, VERMILION)
 
 COUNT_LOSS = r"$L_{cnt}$"
-LOOKS = ("fluorescence", "tissue", "brightfield")
 
 
 def make_figure(draw: Callable[..., Figure], paths: dict[str, str | Path], **data: Any) -> None:
