@@ -1,6 +1,7 @@
 """From tiles and prediction files to rows of scores, intervals and tables."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,15 @@ from canonuclei.nuclei.rows import nuclei_table
 from canonuclei.nuclei.tables import write_nuclei, write_shape
 
 SIZES = {"a": (200, 260), "b": (100, 90), "empty": (128, 128)}
-ABOUT = {"dataset": "demo", "official": False, "simulated": True, "epochs": {"run": 2}}
+RUN = {
+    "run": "r",
+    "encoder": "tiny",
+    "epochs": 2,
+    "tiles_per_epoch": None,
+    "start": "none",
+    "input_size": None,
+}
+ABOUT = {"dataset": "demo", "official": False, "simulated": True, "runs": [RUN]}
 
 
 def labelled(image: str) -> np.ndarray:
@@ -122,7 +131,7 @@ def canonical(sets, tmp_path_factory) -> pd.DataFrame:
                     n += 1
         write_nuclei(folder / f"r{ending}.csv.gz", nuclei_table(table, lower, t, p, shape))
     described = {"label": "Ours", "encoder": "tiny", "seed": 0, "supervision": "masks", "threshold": 0.5}
-    write_shape(folder / "r.shape.json", shape, described)
+    write_shape(folder / "r.shape.json", shape, {**described, "tile_size": 128})
     return score_run(
         [folder / name for name in ("r.csv.gz", "r.whole.csv.gz", "r.shape.json")], *sets, distance=5
     )
@@ -199,6 +208,8 @@ def test_pooled_means_curves_and_readings_by_hand() -> None:
     # the image without truth and prediction is left out of the means
     assert mean_over_images(scores)["f1_50"].iloc[0] == pytest.approx((1 / 2 + 3 / 4) / 2)
     assert f1_curves(scores)["f1"].tolist() == pytest.approx([8 / 12] * 9 + [0])
+    nothing = mean_f1_readings(score_table(rows("Ours", [0, 0], [2, 4], [2, 4]))).iloc[0]
+    assert nothing[["f1_mean_9", "f1_mean_10", "f1_mean_10_loose", "f1_mean_10_tiles"]].tolist() == [0.0] * 4
     readings = mean_f1_readings(scores).iloc[0]
     assert readings["f1_mean_10_loose"] == pytest.approx(0.9 * 8 / 12)
     assert readings["f1_mean_10_tiles"] == pytest.approx((0.9 / 2 + 0.9 * 3 / 4 + 1) / 3)
@@ -217,6 +228,19 @@ def test_intervals_are_paired_and_skip_what_is_not_there() -> None:
     assert (table["low"] <= table["difference"]).all() and (table["images"] == 5).all()
 
 
+def test_claimed_pairs_follow_the_grids_that_are_there() -> None:
+    tp, n = [2, 5, 7], [10, 10, 10]
+    for coarse, fine in ((32, 128), (16, 64)):
+        parts = [
+            *rows("Ours", tp, n, n, coarse),
+            *rows("Ours", tp, n, n, fine),
+            *rows("Ours+P", tp, n, n, fine),
+        ]
+        table = differences(score_table(parts), resamples=20, seed=0)
+        pairs = table[["approach_a", "approach_b", "grid_a", "grid_b"]].drop_duplicates().to_numpy().tolist()
+        assert sorted(pairs) == [["Ours", "Ours", fine, coarse], ["Ours+P", "Ours", fine, fine]]
+
+
 def test_all_tables_are_written(sets, canonical, tmp_path: Path) -> None:
     references = score_references(sets[0], distance=5)
     write_scores(tmp_path / "a.csv.gz", canonical)
@@ -225,10 +249,23 @@ def test_all_tables_are_written(sets, canonical, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(scores, pd.concat([canonical, references], ignore_index=True))
     write_tables(tmp_path, scores, ABOUT, resamples=50, seed=0, leave_out=["a", "not there"])
     text = (tmp_path / "table1.md").read_text()
-    for part in ("Simulated images", "tissue", "without `a…`", "run: 2", "| 57.57 |"):
+    for part in (
+        "Simulated images",
+        "tissue",
+        "without `a…`",
+        "2 epochs of all training tiles (`r`)",
+        "| 57.57 |",
+    ):
         assert part in text
     table = pd.read_csv(tmp_path / "table1.csv")
     assert table["approach"].tolist()[:3] == ["Ours", "Ours+P", "Otsu+WS"]
     assert len(pd.read_csv(tmp_path / "table1_without.csv")) == len(table)
     assert pd.read_csv(tmp_path / "table1_by_look.csv").columns[1] == "look"
     assert not pd.read_csv(tmp_path / "differences.csv").empty
+    page = ElementTree.fromstring(
+        (tmp_path / "table1.html").read_text().split("\n", 1)[1].replace('<meta charset="utf-8">', "")
+    )
+    assert len(page.findall(".//table")) == text.count("\n| :--")
+    assert len(page.findall(".//td")) == sum(
+        line.count(" | ") + 1 for line in text.splitlines() if line[:3] in ("| O", "| f")
+    )

@@ -1,20 +1,18 @@
 # From predictions to scores, and from scores to tables.
+from canonuclei.evaluation.about import about_config
 
 # Code that makes a score: truth, masks and how they match
 SCORING = ("nuclei", "models/shape.py", "models/transform.py") + tuple(
     f"evaluation/{name}.py" for name in ("approaches", "frames", "matching", "pixels", "scores", "watershed")
 )
 TABULATING = tuple(
-    f"evaluation/{name}.py" for name in ("aggregate", "bootstrap", "markdown", "pixels", "scores", "tables")
+    f"evaluation/{name}.py"
+    for name in ("about", "aggregate", "bootstrap", "markdown", "page", "pixels", "scores", "tables")
 )
 TEST_TILES = multiext(f"{RESULTS}/tiles/test/", "tiles.csv", "instances.npy", "images.npy")
-# What table1.md says of the data and the schedule
-ABOUT = {
-    "dataset": config["dataset"],
-    "official": config["split"]["protocol"] == "official" and not SIMULATED,
-    "simulated": SIMULATED,
-    "epochs": {run: run_settings(config, *parse_run(run)[:2])["training"]["epochs"] for run in RUNS},
-}
+# What table1.md says of the data, the schedule and the start of the runs
+ABOUT = about_config(config)
+PUBLISHED = f"results/published/{config['dataset']}"
 MADE_TABLES = {
     "table1": "table1.csv",
     "images": "table1_images.csv",
@@ -25,15 +23,17 @@ MADE_TABLES = {
     "readings": "f1_mean_readings.csv",
     "differences": "differences.csv",
     "text": "table1.md",
+    "page": "table1.html",
 }
-
-
 CAPTIONED = {
+    "page": "All tables, beside the paper's",
     "table1": "Table 1 (tiles)",
     "images": "Means over images",
     "whole": "Whole images",
     "by_look": "By look",
+    "without": "Without the images to leave out",
     "curves": "F1 over IoU",
+    "readings": "Readings of the mean F1",
     "differences": "Differences, 95 % intervals",
 }
 REPORTED = {key: captioned(name, CAPTIONED.get(key)) for key, name in MADE_TABLES.items()}
@@ -89,7 +89,8 @@ rule score_labels:
     input:
         TEST_TILES,
         tiles=TEST_TILES[0],
-        folder=lookup(within=config, dpath="evaluation/labels/{name}"),
+        # each of them, for a folder is not newer when one of its images is edited in place
+        images=lambda wildcards: files_in(config["evaluation"]["labels"][wildcards.name]),
     output:
         f"{RESULTS}/scores/labels/{{name}}.csv.gz",
     log:
@@ -131,7 +132,9 @@ rule table1_from_nuclei:
         TEST_TILES,
         tiles=TEST_TILES[0],
         whole=f"{RESULTS}/tiles/whole/tiles.csv",
-        published=ancient(f"results/published/{config['dataset']}/nuclei"),
+        # None where nothing is published: the script says so in one line
+        nuclei=files_in(f"{PUBLISHED}/nuclei"),
+        config=files_in(PUBLISHED, "config.yaml"),
     output:
         **{key: f"{RESULTS}/from_nuclei/{name}" for key, name in MADE_TABLES.items()},
     log:
@@ -139,6 +142,7 @@ rule table1_from_nuclei:
     conda:
         "../../envs/torch.yaml"
     params:
+        published=PUBLISHED,
         about=ABOUT,
         evaluation=config["evaluation"],
         code=code_digest("evaluation", *SCORING),

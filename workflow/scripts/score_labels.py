@@ -20,4 +20,4 @@ def main(folder: str, name: str, tiles: str, output: str) -> None:
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        main(snakemake.input.folder, snakemake.wildcards.name, snakemake.input.tiles, snakemake.output[0])
+        main(snakemake.params.folder, snakemake.wildcards.name, snakemake.input.tiles, snakemake.output[0])

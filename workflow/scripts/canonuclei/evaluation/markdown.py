@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from .aggregate import LOOKS
+from ..data.looks import LOOKS
 from .scores import KEYS
 
 # Costa et al. 2022, Table 1, in %: (approach, grid) → IoU, Dice, F1 at IoU 0.5, mean F1
@@ -20,6 +21,7 @@ PAPER = {
     ("Ours+L_cnt", 128): (71.02, 83.06, 65.36, 57.00),
     ("Ours+L_cnt+P", 128): (71.02, 83.06, 68.47, 60.27),
 }
+PAPER_EPOCHS = 50
 PERCENT = {"iou": "IoU", "dice": "Dice", "f1_50": "F1@0.5", "f1_mean_10": "F1 mean (ten)",
            "f1_mean_9": "F1 mean (nine)"}  # fmt: skip
 PAPER_HEADS = ["paper IoU", "paper Dice", "paper F1@0.5", "paper F1 mean"]
@@ -31,16 +33,17 @@ thresholds with matching that is not one-to-one below 0.5; *tiles*, ten threshol
 tile counted as 1."""
 
 
-def table1_markdown(tables: Mapping[str, pd.DataFrame], about: Mapping[str, object]) -> str:
+def table1_markdown(tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]) -> str:
     """The text of ``table1.md``.
 
     Args:
         tables: ``table1``, ``table1_images``, ``table1_whole``, ``table1_by_look``, ``table1_without`` and
             ``f1_mean_readings``.
-        about: ``dataset``, ``official`` (the paper's split), ``simulated``, ``epochs`` (run → epochs
-            trained), ``images`` (their number), ``left_out`` (ids of ``table1_without``).
+        about: of ``about.about_config``, with ``images`` (their number) and ``left_out`` (ids of
+            ``table1_without``).
     """
-    parts = [f"# Table 1 on {about['dataset']}", _comparability(about), NOTES]
+    parts = [f"# Table 1 on {about['dataset']}", _comparability(about), _schedule(about["runs"])]
+    parts += [_start(about["runs"]), NOTES]
     parts += ["## Pooled over tiles", _with_paper(tables["table1"])]
     parts += ["## Whole images, pooled", _plain(tables["table1_whole"])]
     parts += ["## Means over images", _plain(tables["table1_images"])]
@@ -57,7 +60,7 @@ def table1_markdown(tables: Mapping[str, pd.DataFrame], about: Mapping[str, obje
     return "\n\n".join(parts) + "\n"
 
 
-def _comparability(about: Mapping[str, object]) -> str:
+def _comparability(about: Mapping[str, Any]) -> str:
     """What data these are, and whether the paper's numbers may be compared with them."""
     if about["simulated"]:
         first = (
@@ -69,12 +72,54 @@ def _comparability(about: Mapping[str, object]) -> str:
     else:
         first = "**Not the paper's test set or split.** The paper's numbers stand beside ours for their "
         first += "order and distance only; the values themselves do not compare."
-    text = f"{first} Test images: {about['images']}."
-    epochs = {run: count for run, count in about["epochs"].items() if count != 50}
-    if epochs:
-        listed = ", ".join(f"{run}: {count}" for run, count in epochs.items())
-        text += f" Trained for another number of epochs than the paper's 50: {listed}."
-    return text + " The paper's encoder is ResNet-50."
+    return f"{first} Test images: {about['images']}."
+
+
+def _schedule(runs: Sequence[Mapping[str, Any]]) -> str:
+    """How long each run was trained, the runs of one length together; shortened ones are called so."""
+    lengths = _together(runs, lambda run: (run["epochs"], run["tiles_per_epoch"]))
+    if set(lengths) <= {(PAPER_EPOCHS, None)}:
+        return f"Every run was trained for the paper's {PAPER_EPOCHS} epochs, each of all training tiles."
+    short = any(epochs < PAPER_EPOCHS or tiles for epochs, tiles in lengths)
+    told = [
+        f"{epochs} {'epoch' if epochs == 1 else 'epochs'} of "
+        + (f"at most {tiles:,} tiles" if tiles else "all training tiles")
+        + f" ({_codes(names)})"
+        for (epochs, tiles), names in lengths.items()
+    ]
+    text = "**A shortened schedule:** " if short else "**Not the paper's schedule:** "
+    text += f"{'; '.join(told)}. The paper trains for {PAPER_EPOCHS} epochs"
+    if any(tiles for _, tiles in lengths):
+        text += "; where a number of tiles is given, an epoch is only so many of them, drawn anew each time"
+    return f"{text}."
+
+
+def _start(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Which encoders began from ImageNet and which from nothing, and what Mask R-CNN was shown."""
+    told = []
+    for start, where in (("imagenet", "from ImageNet weights"), ("none", "from scratch")):
+        encoders = _together([run for run in runs if run["start"] == start], lambda run: run["encoder"])
+        if encoders:
+            told.append(f"{where}, " + ", ".join(f"{name} ({_codes(own)})" for name, own in encoders.items()))
+    text = f"Encoders began {'; '.join(told)}. The paper's encoder is ResNet-50." if told else ""
+    for size, names in _together(runs, lambda run: run["input_size"]).items():
+        if size is not None:
+            text += f" Mask R-CNN saw each tile scaled to {size} px a side ({_codes(names)})."
+    return text.strip()
+
+
+def _together(
+    runs: Iterable[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], Hashable]
+) -> dict[Any, list[str]]:
+    """Names of runs by what they share."""
+    groups: dict[Any, list[str]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run["run"])
+    return groups
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _with_paper(table: pd.DataFrame) -> str:

@@ -12,6 +12,7 @@ from ..files import atomic_path
 from .aggregate import by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
 from .bootstrap import differences
 from .markdown import table1_markdown
+from .page import html_page
 
 
 def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -44,12 +45,12 @@ def write_tables(
     seed: int,
     leave_out: Sequence[str] = (),
 ) -> None:
-    """Write all tables, ``differences.csv`` and ``table1.md``.
+    """Write all tables, ``differences.csv``, and ``table1.md`` with the same as ``table1.html``.
 
     Args:
         folder: where they go.
         scores: the table of scores.
-        about: ``dataset``, ``official``, ``simulated``, ``epochs``; see ``markdown.table1_markdown``.
+        about: of ``about.about_config``.
         resamples: of the bootstrap.
         seed: of the bootstrap.
         leave_out: image ids scored with and without.
@@ -62,5 +63,6 @@ def write_tables(
     for name, table in (tables | {"differences": differences(scores, resamples, seed)}).items():
         with atomic_path(Path(folder) / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6f")
-    with atomic_path(Path(folder) / "table1.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    for name, content in (("table1.md", text), ("table1.html", html_page(text))):
+        with atomic_path(Path(folder) / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
