@@ -111,6 +111,12 @@ def test_empty_outputs_are_drawn_and_said(name, empty, tmp_path):
     assert said[name] in words
 
 
+def test_figure3_tells_what_was_measured_on_the_shapes(full, tmp_path):
+    words = texts(draw("figure3", full, tmp_path, kinds=("svg",))["svg"])
+    for said in ("eccentricity 0.12", "closed, convex, 1 piece", "closed, not convex, 1 piece"):
+        assert said in words
+
+
 def test_table_without_a_row_is_drawn(full, empty, tmp_path):
     for path in (empty / "nuclei").glob("*.csv.gz"):
         pd.read_csv(path).iloc[:0].to_csv(tmp_path / path.name, index=False)

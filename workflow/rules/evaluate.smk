@@ -5,7 +5,7 @@ from canonuclei.evaluation.about import about_config
 SCORING = ("nuclei", "models/shape.py", "models/transform.py") + tuple(
     f"evaluation/{name}.py" for name in ("approaches", "frames", "matching", "pixels", "scores", "watershed")
 )
-TABULATING = tuple(
+TABULATING = ("data/looks.py",) + tuple(
     f"evaluation/{name}.py"
     for name in ("about", "aggregate", "bootstrap", "markdown", "page", "pixels", "scores", "tables")
 )

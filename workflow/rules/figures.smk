@@ -6,12 +6,8 @@ if all(FIGURE_RUNS.values()):
 FIGURE_FILES = expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURE_NAMES, kind=["png", "svg"])
 
 DRAWING = ("figures/style.py", "figures/canonuclei.mplstyle", "figures/material.py", "figures/outlines.py")
-# How masks come of the table of nuclei
-RENDERING = (
-    *(f"nuclei/{name}.py" for name in ("fused", "render", "rows", "tables")),
-    "models/shape.py",
-    "models/transform.py",
-)
+# How tiles are read, and how masks come of the table of nuclei
+RENDERING = ("data/tiles.py", "data/looks.py", "nuclei", "models/shape.py", "models/transform.py")
 
 
 localrules:
@@ -68,6 +64,7 @@ rule training_curves:
 
 
 if all(FIGURE_RUNS.values()):
+    FIGURE_SETTINGS = run_settings(config, *parse_run(FIGURE_RUNS["ours-cnt"])[:2])
     OURS, COUNTED = (f"{RESULTS}/nuclei/{FIGURE_RUNS[name]}" for name in ("ours", "ours-cnt"))
 
     rule figure1:
@@ -93,7 +90,10 @@ if all(FIGURE_RUNS.values()):
         params:
             tiles=config["figures"]["tiles"],
             simulated=SIMULATED,
-            code=code_digest("figures/figure1.py", "figures/canvas.py", *DRAWING, *RENDERING),
+            per_cell=FIGURE_SETTINGS["network"]["instances_per_cell"],
+            code=code_digest(
+                "figures/figure1.py", "figures/canvas.py", "models/encoders.py", *DRAWING, *RENDERING
+            ),
         message:
             "Drawing Figure 1: the system"
         script:
@@ -177,7 +177,7 @@ if all(FIGURE_RUNS.values()):
         params:
             tiles=config["figures"]["tiles"],
             simulated=SIMULATED,
-            code=code_digest("figures/ellipses.py", "nuclei/stitch.py", *DRAWING, *RENDERING),
+            code=code_digest("figures/ellipses.py", *DRAWING, *RENDERING),
         message:
             "Drawing the nuclei as ellipses"
         script:

@@ -21,6 +21,7 @@ def main(
     outputs: Mapping[str, str | Path],
     wanted: Sequence[int] | None,
     simulated: bool,
+    per_cell: int = 2,
 ) -> None:
     """Draw Figure 1.
 
@@ -30,6 +31,7 @@ def main(
         outputs: format → file.
         wanted: numbers of the tiles to show, or None.
         simulated: whether the images are.
+        per_cell: instances that the model has a cell.
     """
     tiles = read_tiles(tiles_folder, instances=True)
     model = load_nuclei(*nuclei)
@@ -41,6 +43,7 @@ def main(
         index=choose_simple_tile(tiles.table, wanted),
         nuclei=model,
         channels=encoder.stage_channels[-1] if encoder else None,
+        per_cell=per_cell,
         simulated=simulated,
     )
 
@@ -53,4 +56,5 @@ if __name__ == "__main__":
             dict(snakemake.output.items()),
             snakemake.params.tiles,
             snakemake.params.simulated,
+            snakemake.params.per_cell,
         )

@@ -20,9 +20,10 @@ from .outlines import outline
 from .style import BLUE, GREEN, ORANGE, PURPLE, data_note, say_empty, show_image
 
 SIDE = 0.7  # inches of the small panels
+STRIDE = 16  # px a cell, of every encoder
 SHOWN = 3  # instances followed through the figure
 COLOURS = (ORANGE, BLUE, GREEN)
-PER_CELL, CELLS = 2, 8
+CELLS = 8  # a side, as drawn
 WINDOW = 1.75  # canonical units around the shape in which the grids are shown
 LINE_STEP = 8  # px between the lines of a grid
 ENCODERS = {"resnet50": "ResNet-50", "efficientnet-lite0": "EfficientNet-Lite0", "tiny": "tiny encoder"}
@@ -52,7 +53,9 @@ def follow(nuclei: Nuclei, tile: pd.Series, size: int) -> Followed:
     return Followed(chosen, np.array(each).reshape(-1, size, size), present, composed)
 
 
-def draw_figure1(tiles: Tiles, index: int, nuclei: Nuclei, channels: int | None, simulated: bool) -> Figure:
+def draw_figure1(
+    tiles: Tiles, index: int, nuclei: Nuclei, channels: int | None, per_cell: int, simulated: bool
+) -> Figure:
     """Tile → encoder → parameters → transformed grids → canonical shape → instances → mask.
 
     Args:
@@ -60,13 +63,15 @@ def draw_figure1(tiles: Tiles, index: int, nuclei: Nuclei, channels: int | None,
         index: the tile.
         nuclei: the model's predictions.
         channels: of the encoder's features, if known.
+        per_cell: instances a cell of the features.
         simulated: whether the images are.
     """
     canvas = Canvas(12.0, 6.75)
     tile = tiles.table.iloc[index]
     followed = follow(nuclei, tile, tiles.size)
     _draw_encoder(canvas, tiles, index, nuclei, followed, channels)
-    _draw_parameters(canvas, followed)
+    cells = tiles.size // STRIDE
+    _draw_parameters(canvas, followed, per_cell * cells**2)
     canvas.arrow((9.55, 3.98), (9.55, 3.6), (1.8, 3.6), (1.8, 3.26))
     _draw_grids(canvas, nuclei, followed, tiles.size)
     _draw_shape(canvas, nuclei)
@@ -90,12 +95,12 @@ def _draw_encoder(
     canvas.arrow((2.42, 5.2), (2.75, 5.2))
     canvas.polygon([(2.8, 6.15), (2.8, 4.25), (4.1, 4.65), (4.1, 5.75)])
     name = ENCODERS.get(nuclei.encoder, nuclei.encoder)
-    canvas.text(3.45, 5.2, f"{name}\noutput\nstride 16", fontsize=8.5)
+    canvas.text(3.45, 5.2, f"{name}\noutput\nstride {STRIDE}", fontsize=8.5)
     canvas.text(3.45, 6.5, "Encoder", weight="bold")
     canvas.arrow((4.15, 5.2), (4.42, 5.2))
     _draw_features(canvas, 4.5, 4.8)
     depth = "C" if channels is None else str(channels)
-    canvas.text(5.0, 4.5, f"{CELLS} × {CELLS} × {depth}", fontsize=8.5)
+    canvas.text(5.0, 4.5, f"{tiles.size // STRIDE} × {tiles.size // STRIDE} × {depth}", fontsize=8.5)
     canvas.text(5.0, 6.5, "Features", weight="bold")
     canvas.arrow((5.6, 5.3), (5.85, 5.3), (5.85, 5.65), (6.05, 5.65))
     canvas.arrow((5.6, 5.3), (5.85, 5.3), (5.85, 4.75), (6.05, 4.75))
@@ -119,10 +124,10 @@ def _draw_features(canvas: Canvas, x: float, y: float) -> None:
         canvas.back.plot([x, x + side], [y + offset] * 2, color="#9DB4C8", linewidth=0.5)
 
 
-def _draw_parameters(canvas: Canvas, followed: Followed) -> None:
+def _draw_parameters(canvas: Canvas, followed: Followed, number: int) -> None:
     left, top, step = 7.4, 6.02, 0.52
     columns = (0.2, 1.42, 2.7, 3.7)
-    canvas.text(9.55, 6.5, f"Parameters of N = {PER_CELL * CELLS * CELLS} instances", weight="bold")
+    canvas.text(9.55, 6.5, f"Parameters of N = {number} instances", weight="bold")
     for place, name in zip(columns, ("i", "L", "t", "p(z)"), strict=True):
         canvas.text(left + place, top, name, fontsize=9, style="italic")
     canvas.back.plot([left, left + 4.3], [top - 0.17] * 2, color="#777777", linewidth=0.8)

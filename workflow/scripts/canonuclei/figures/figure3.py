@@ -47,7 +47,7 @@ def draw_figure3(
             edge = Outline((edge.vertices * 2 + 1) / points - 1, edge.codes)
             axes.add_patch(PathPatch(edge, facecolor="none", edgecolor="white", linewidth=1.4))
             axes.set(xlim=(-1, 1), ylim=(1, -1))
-        row[0].set_ylabel(f"{math_label(model.label)}\n{_say(measured)}", fontsize=9)
+        row[0].set_ylabel(f"{math_label(model.label)}\n{_say(measured)}", fontsize=8)
     for axes, points in zip(grid[0], resolutions, strict=True):
         axes.set_title(f"{points} × {points}")
     bar = figure.colorbar(grid[0][0].images[0], ax=grid, shrink=0.7, aspect=25, pad=0.01, label="p(s)")
@@ -60,7 +60,13 @@ def draw_figure3(
 
 
 def _say(measured: Mapping[str, Any]) -> str:
-    if measured.get("eccentricity") is None:
-        return "no closed outline"
+    """What was measured on a shape: its eccentricity; whether it is one closed, convex piece in the grid."""
     pieces = measured.get("pieces", 1)
-    return f"eccentricity {measured['eccentricity']:.2f}" + (f", {pieces} pieces" if pieces > 1 else "")
+    parts = [f"{pieces} {'piece' if pieces == 1 else 'pieces'}"]
+    if measured.get("eccentricity") is None:
+        return f"no closed outline\n{parts[0]}"
+    if "closed_in_grid" in measured:
+        parts.insert(0, "closed" if measured["closed_in_grid"] else "leaves [−1, 1]²")
+    if "convex" in measured:
+        parts.insert(1, "convex" if measured["convex"] else "not convex")
+    return f"eccentricity {measured['eccentricity']:.2f}\n{', '.join(parts)}"
