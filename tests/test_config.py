@@ -30,15 +30,19 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     return config
 
 
-@pytest.mark.parametrize("name", ["config", "demo", "ci", "bbbc038-stage1"])
+@pytest.mark.parametrize("name", ["config", "demo", "ci", "bbbc038-stage1", "short"])
 def test_committed_configs_are_valid(name: str):
     config = PAPER
-    for layer in {"ci": ["demo", "ci"]}.get(name, [name]):
+    layers = {"ci": ["demo", "ci"], "short": ["bbbc038-stage1", "short"]}
+    for layer in layers.get(name, [name]):
         config = overlay(config, yaml.safe_load((CONFIG / f"{layer}.yaml").read_text()))
     validate_config(config)
 
 
 BAD = [
+    ("prediction/keep_presence", 0.6, "prediction.keep_presence: above prediction.threshold"),
+    ("variants/ours/label", "Ours+L_cnt+P", "variants.ours.label: 'Ours+L_cnt+P' is what a row"),
+    ("encoder/weights", {"resnet50": "none"}, "encoder.weights.efficientnet-lite0: is missing"),
     ("training/epoch", 3, "training.epoch: unknown key (did you mean 'epochs'?)"),
     ("bananas", 3, "bananas: unknown key (known: augmentation, dataset"),
     ("training/epochs", "3", "training.epochs: '3' is not a whole number (Passes over the training tiles"),

@@ -32,6 +32,24 @@ wildcard_constraints:
     run="|".join(RUNS),
 
 
+TRAINING_CODE = (
+    "inputs.py",
+    "data/tiles.py",
+    *(f"training/{name}.py" for name in ("augment", "batches", "checkpoint", "device", "loop", "validate")),
+    *(f"models/{name}.py" for name in ("encoders", "weights", "registry")),
+)
+# What each kind of network is made of, beside the encoder
+MODEL_CODE = {
+    "canonical": (
+        *(f"models/{name}.py" for name in ("canonical", "compositing", "losses", "shape", "transform")),
+        *(f"nuclei/{name}.py" for name in ("measures", "outline", "fused")),
+    ),
+    "semantic": ("models/semantic.py", "models/losses.py"),
+    "deeplabv3": ("models/deeplab.py", "models/semantic.py", "models/losses.py"),
+    "maskrcnn": ("models/maskrcnn.py", "models/semantic.py"),
+}
+
+
 def settings_of(wildcards):
     """The settings of a run, as parameters: a change retrains it."""
     variant, encoder, _ = parse_run(wildcards.run)
@@ -44,17 +62,31 @@ def training_settings_of(wildcards):
 
 
 def description_of(wildcards):
-    """What a run is, for the files that it leaves."""
+    """What a run is, for the files that it leaves. Not its label: a row's new name retrains nothing."""
     variant, encoder, seed = parse_run(wildcards.run)
     return {
         "run": wildcards.run,
         "variant": variant,
-        "label": config["variants"][variant]["label"],
         "model": model_of(wildcards),
         "encoder": encoder,
         "seed": seed,
         "supervision": supervision_of(wildcards),
     }
+
+
+def prediction_of(wildcards):
+    """A run's settings of prediction."""
+    return settings_of(wildcards)["prediction"]
+
+
+def label_of(wildcards):
+    """What a run's rows are called."""
+    return config["variants"][parse_run(wildcards.run)[0]]["label"]
+
+
+def training_code(wildcards):
+    """Digest of the code that makes a run's weights: whatever changes it retrains, and nothing else."""
+    return code_digest(*TRAINING_CODE, *MODEL_CODE[model_of(wildcards)])
 
 
 def model_of(wildcards):
@@ -108,8 +140,18 @@ CANONICAL_RUNS = [run for run in RUNS if config["variants"][parse_run(run)[0]]["
 OTHER_RUNS = [run for run in RUNS if run not in CANONICAL_RUNS]
 
 
+def files_in(folder, pattern="*"):
+    """The files in a folder, as inputs: a change of any runs a rule again. None where there is no folder."""
+    return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
+
+
 def captioned(name, label):
     """A table as the report shows it; without a label it is left out there."""
     caption = f"../report/{Path(name).stem}.rst"
     table = f"{RESULTS}/{name}"
     return report(table, caption=caption, category="Tables", labels={"table": label}) if label else table
+
+
+if not all(FIGURE_RUNS.values()):
+    missing = " and ".join(name for name, run in FIGURE_RUNS.items() if run is None)
+    print(f"No run of {missing}: figures 1 to 3 and the ellipses are left out.", file=sys.stderr)

@@ -2,7 +2,8 @@
 from canonuclei.data.manifest import check_present, expected_files
 
 # Without an expected list (other data) the index is not compared with anything
-EXPECTED = expected_files(config["split"]["expected"])
+with one_line_errors():
+    EXPECTED = expected_files(config["split"]["expected"])
 
 # Code that tells what an image and its nuclei are, once read
 READING = ("data/archives.py", "data/images.py", "data/rle.py")
@@ -73,7 +74,7 @@ rule index:
         "../../envs/python.yaml"
     params:
         protocol=config["split"]["protocol"],
-        code=code_digest("data/index.py", "data/manifest.py", "data/looks.py", *READING),
+        code=code_digest("data/split.py", "data/index.py", "data/manifest.py", "data/looks.py", *READING),
     message:
         "Reading and checking every image and mask"
     script:
@@ -92,7 +93,7 @@ rule split:
         "../../envs/python.yaml"
     params:
         protocol=config["split"]["protocol"],
-        code=code_digest("data/split.py"),
+        code=code_digest("data/split.py", "data/manifest.py"),
     message:
         "Splitting the images"
     script:

@@ -16,7 +16,7 @@ rule publish:
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code_digest(*TRAINING_CODE),
+        code={run: training_code(type("Run", (), {"run": run})) for run in RUNS},
     message:
         "Publishing the finished run"
     script:

@@ -1,13 +1,5 @@
 # Training and prediction of every run of the config.
 
-# Code that makes the weights: whatever changes them retrains
-TRAINING_CODE = (
-    "models",
-    "inputs.py",
-    "data/tiles.py",
-    *(f"training/{name}.py" for name in ("augment", "batches", "device", "loop")),
-)
-
 
 localrules:
     weights,
@@ -21,6 +13,8 @@ rule weights:
     retries: 2
     conda:
         "../../envs/torch.yaml"
+    params:
+        code=code_digest("models/weights.py", "models/encoders.py"),
     message:
         "Fetching and converting the pretrained weights of {wildcards.encoder}"
     script:
@@ -56,7 +50,7 @@ rule train:
     params:
         run=description_of,
         settings=training_settings_of,
-        code=code_digest(*TRAINING_CODE),
+        code=training_code,
     message:
         "Training {wildcards.run}"
     script:
@@ -86,8 +80,9 @@ rule predict_nuclei:
         mem_mb=4000,
         runtime=60,
     params:
-        prediction=config["prediction"],
-        code=code_digest("prediction.py", "nuclei", *TRAINING_CODE[:3]),
+        prediction=prediction_of,
+        label=label_of,
+        code=code_digest("prediction.py", "nuclei", "training/records.py"),
     message:
         "Predicting nuclei: {wildcards.run}"
     script:

@@ -19,17 +19,25 @@ from canonuclei.training.records import load_weights
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-DESCRIPTION = ("run", "variant", "label", "model", "encoder", "seed", "supervision")
+DESCRIPTION = ("run", "variant", "model", "encoder", "seed", "supervision")
 
 
-def main(weights: Path, tiles: Path, outputs: list[Path], prediction: dict[str, Any], threads: int) -> None:
+def main(
+    weights: Path,
+    tiles: Path,
+    outputs: list[Path],
+    prediction: dict[str, Any],
+    label: str,
+    threads: int,
+) -> None:
     """Predict the sets ``test`` and ``whole``.
 
     Args:
         weights: ``model.safetensors``, with ``model.json`` beside.
         tiles: folder of the sets of tiles.
         outputs: files of ``prediction_files``; their names end as they do there.
-        prediction: the config's section.
+        prediction: the run's section of the settings.
+        label: of the run's rows in the tables.
         threads: of torch.
     """
     torch.set_num_threads(threads)
@@ -37,20 +45,21 @@ def main(weights: Path, tiles: Path, outputs: list[Path], prediction: dict[str, 
     settings = {**described["settings"], "prediction": prediction}
     model = build_model(described["model"], described["encoder"], settings, None)
     load_weights(weights, model)
-    header = {key: described[key] for key in DESCRIPTION}
+    header = {"label": label, **{key: described[key] for key in DESCRIPTION}}
     for name in ("test", "whole"):
-        batches = Batches(tiles / name, settings, instances=False, counts=False)
+        batches = Batches(tiles / name, settings, instances=False, counts=False, masks=False)
         stem = outputs[0].name.split(".")[0] + (".whole" if name == "whole" else "")
         if described["model"] == "canonical":
             _write_canonical(model, batches, settings, header, outputs[0].parent, stem, name == "test")
         else:
             found = predict_masks(model, batches, settings["training"]["precision"])
-            write_rle(outputs[0].parent / f"{stem}.rle.json.gz", found, grid=None, **header)
+            size = settings["tile_size"]
+            write_rle(outputs[0].parent / f"{stem}.rle.json.gz", found, size, grid=None, **header)
 
 
 def _write_canonical(model, batches, settings, header, folder: Path, stem: str, coarse: bool) -> None:
     prediction, grid = settings["prediction"], model.network["grid"]
-    found = predict_instances(model, batches, settings["training"]["precision"])
+    found = predict_instances(model, batches, settings["training"]["precision"], prediction["threshold"])
     table = nuclei_table(
         batches.tiles.table,
         found["lower"],
@@ -79,7 +88,7 @@ def _write_canonical(model, batches, settings, header, folder: Path, stem: str, 
         },
     )
     tiles = coarse_tiles(batches, found, model.shape, grid, prediction["threshold"])
-    write_rle(folder / f"{stem}.grid32.rle.json.gz", tiles, grid=grid, **header)
+    write_rle(folder / f"{stem}.grid32.rle.json.gz", tiles, found["mask"].shape[-1], grid=grid, **header)
 
 
 if __name__ == "__main__":
@@ -89,5 +98,6 @@ if __name__ == "__main__":
             Path(snakemake.input.tables[0]).parent.parent,
             [Path(path) for path in snakemake.output],
             dict(snakemake.params.prediction),
+            snakemake.params.label,
             snakemake.threads,
         )

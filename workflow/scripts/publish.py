@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-image", "pandas", "snakemake")
 
 
-def main(files: list[Path], results: Path, published: Path, config: dict[str, Any], code: str) -> None:
+def main(
+    files: list[Path], results: Path, published: Path, config: dict[str, Any], code: dict[str, str]
+) -> None:
     """Copy, then write ``made.json`` (revision, versions, processor, runs) and ``config.yaml``."""
     kept = publish(files, results, published)
     runs = {}
@@ -25,14 +27,14 @@ def main(files: list[Path], results: Path, published: Path, config: dict[str, An
         told = read_json(description)
         keys = ("seed", "steps", "seconds", "threads", "processor", "versions", "revision", "code")
         runs[told["run"]] = {key: told.get(key) for key in keys}
+        # whether this revision's code would train the same weights
+        runs[told["run"]]["same_code"] = told.get("code") == code[told["run"]]
     write_json(
         published / "made.json",
         {
             "dataset": config["dataset"],
             "published": datetime.now(UTC).isoformat(timespec="seconds"),
             "revision": revision(),
-            # equal to a run's own "code": the code at this revision made its weights
-            "training_code": code,
             "processor": processor(),
             "versions": versions(*PACKAGES),
             "runs": runs,
@@ -59,5 +61,5 @@ if __name__ == "__main__":
             results,
             results.parent / "published" / results.name,
             plain(snakemake.config),
-            snakemake.params.code,
+            dict(snakemake.params.code),
         )

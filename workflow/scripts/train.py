@@ -31,7 +31,7 @@ def main(
     """Train the run and write its weights, description and log.
 
     Args:
-        run: its ``run``, ``variant``, ``label``, ``model``, ``encoder``, ``seed``, ``supervision``.
+        run: its ``run``, ``variant``, ``model``, ``encoder``, ``seed``, ``supervision``.
         settings: the run's settings.
         tiles: folder of the sets of tiles.
         weights: pretrained encoder, or None.
@@ -46,14 +46,14 @@ def main(
     training = Batches(tiles / "train", settings, instances=model.needs_instances, counts=counts)
     # validation watches the count error of every model; it chooses nothing
     validation = Batches(tiles / "val", settings, instances=False, counts=True)
-    data = f"{code} {training.tiles.table.to_csv(index=False)}"
+    table = training.tiles.table
+    data = f"{code} {(table if counts else table.drop(columns='k')).to_csv(index=False)}"
     checkpoint = folder / "checkpoint.safetensors"
     trainer = Trainer(model, training, validation, settings, run["run"], run["seed"], checkpoint, data)
-    begun_at = trainer.state.step
     log = trainer.fit()
     save_weights(folder / "model.safetensors", model)
     write_log(folder / "log.csv", log)
-    more = {"shape": describe_shape(model.shape)} if run["model"] == "canonical" else {}
+    more = {"shape": checked_shape(model, run["run"])} if run["model"] == "canonical" else {}
     parameters = sum(parameter.numel() for parameter in model.parameters())
     write_json(
         folder / "model.json",
@@ -75,7 +75,15 @@ def main(
         },
     )
     checkpoint.unlink(missing_ok=True)
-    print(f"{run['run']}: trained, {trainer.total - begun_at} steps in {trainer.state.seconds:.0f} s")
+    print(f"{run['run']}: trained, {trainer.total} steps in {trainer.state.seconds:.0f} s")
+
+
+def checked_shape(model: torch.nn.Module, run: str) -> dict[str, Any]:
+    """The learned shape's description; says so where it is not one closed piece with an inside."""
+    shape = describe_shape(model.shape)
+    if not (shape["has_inside"] and shape["closed_in_grid"] and shape["pieces"] == 1):
+        print(f"Warning: {run}: the canonical shape is not one closed piece: {shape}; try another seed")
+    return shape
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ from .training.device import autocast, choose_device
 
 
 @torch.no_grad()
-def predict_instances(model: CanonicalModel, batches: Batches, precision: str) -> dict[str, np.ndarray]:
+def predict_instances(
+    model: CanonicalModel, batches: Batches, precision: str, threshold: float
+) -> dict[str, np.ndarray]:
     """What a canonical model predicts for every tile of a set.
 
     Returns:
         ``lower`` (T, N, 2, 2), ``t`` (T, N, 2), ``p`` (T, N) as float32, and ``mask`` (T, S, S) bool: the
-        composed mask on the training grid, upsampled, cut at ½.
+        composed mask on the training grid, upsampled, cut at ``threshold``.
     """
     device = choose_device()
     model.eval().to(device, memory_format=torch.channels_last)
@@ -30,7 +32,7 @@ def predict_instances(model: CanonicalModel, batches: Batches, precision: str) -
     for batch in batches.in_order():
         with autocast(device, precision):
             instances: Instances = model.predict(batch["images"].to(device))
-        mask = model.compose(instances, model.network["grid"], batch["images"].shape[-1]) >= 0.5
+        mask = model.compose(instances, model.network["grid"], batch["images"].shape[-1]) >= threshold
         parts = {"lower": instances.lower, "t": instances.t, "p": instances.presence, "mask": mask}
         for name, part in parts.items():
             found[name].append(part.cpu().numpy())

@@ -44,7 +44,8 @@ def _meaning(source: str) -> str:
         first = node.body[0] if node.body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+    # unparse: the text of dump differs between Python versions
+    return ast.unparse(tree)
 
 
 def revision() -> str | None:

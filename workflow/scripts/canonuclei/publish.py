@@ -9,6 +9,9 @@ from pathlib import Path
 from .files import atomic_path
 from .nuclei.tables import read_nuclei, write_nuclei
 
+# Not copied from the run, but written beside it
+KEPT = ("README.md", "made.json", "config.yaml")
+
 
 def publish_file(source: Path, target: Path) -> None:
     """Copy a file, atomically; a table of nuclei goes without its measures, which follow from the rest."""
@@ -25,7 +28,7 @@ def publish(files: Iterable[Path], results: Path, published: Path) -> list[Path]
     Args:
         files: below ``results``.
         results: ``results/<dataset>``.
-        published: ``results/published/<dataset>``; its README.md and made.json are left as they are.
+        published: ``results/published/<dataset>``; ``KEPT`` are left as they are.
 
     Returns:
         The files that stand there now, sorted.
@@ -34,6 +37,6 @@ def publish(files: Iterable[Path], results: Path, published: Path) -> list[Path]
     for target, source in kept.items():
         publish_file(source, target)
     for stale in [path for path in published.rglob("*") if path.is_file()]:
-        if stale not in kept and stale.name not in ("README.md", "made.json"):
+        if stale not in kept and stale.name not in KEPT:
             stale.unlink()
     return sorted(kept)

@@ -24,14 +24,16 @@ def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[
     """The settings that training of ``variant`` on ``encoder`` goes by.
 
     Returns:
-        The sections of the config (input, augmentation, …) with the variant's overrides, and
-        ``alpha`` (weight of L_cnt, 0 if the variant names none).
+        The sections of the config (input, augmentation, …) with the variant's overrides, ``tile_size``
+        (px), and ``alpha`` (weight of L_cnt, 0 if the variant names none).
     """
     entry = config["variants"][variant]
     settings = {section: config[section] for section in SECTIONS}
     settings = overlay(settings, {key: value for key, value in entry.items() if key in SECTIONS})
     weights = settings["encoder"]["weights"]
-    settings["encoder"]["weights"] = weights[encoder] if isinstance(weights, dict) else weights
+    # of a mapping; the tiny encoder has none and need not be named
+    settings["encoder"]["weights"] = weights.get(encoder, "none") if isinstance(weights, Mapping) else weights
+    settings["tile_size"] = config["tiles"]["size"]
     settings["alpha"] = float(entry.get("alpha", 0.0))
     return settings
 

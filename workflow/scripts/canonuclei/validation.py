@@ -14,6 +14,8 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from .errors import InputError
 
+# Rows of the tables that no variant makes
+REFERENCES = ("Otsu+WS", "Oracle mask+CC", "Oracle mask+WS", "Oracle mask+K", "Oracle ellipse")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -133,6 +135,9 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
             yield InputError(f"{where}.alpha", "only canonical models have a count loss", "remove the key")
         if "input_size" in variant.get("network", {}) and variant["model"] != "maskrcnn":
             yield InputError(f"{where}.network.input_size", "only for maskrcnn", "remove the key")
+        if variant["label"] in REFERENCES or variant["label"].endswith(("+P", "+CC", "+WS")):
+            problem = f"{variant['label']!r} is what a row of the table is called already"
+            yield InputError(f"{where}.label", problem, "end it otherwise, or name it otherwise")
         if variant["label"] in labels:
             problem = f"{variant['label']!r} is also the label of {labels[variant['label']]!r}"
             yield InputError(f"{where}.label", problem, "give each variant a label of its own")
@@ -143,6 +148,13 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
         config["split"]["list"] or config["source"] == "simulated"
     ):
         yield InputError("split.list", "missing with protocol stage1", "name the CSV that lists the split")
+    weights = config["encoder"]["weights"]
+    for encoder in {run["encoder"] for run in config["runs"]} - {"tiny"}:
+        if isinstance(weights, Mapping) and encoder not in weights:
+            yield InputError(f"encoder.weights.{encoder}", "is missing", "say imagenet or none: a run has it")
+    if config["prediction"]["keep_presence"] > config["prediction"]["threshold"]:
+        problem = "above prediction.threshold, so nuclei that are present would be left out"
+        yield InputError("prediction.keep_presence", problem, "0.05 is the default")
     if config["tiles"]["whole_overlap"] >= config["tiles"]["size"]:
         yield InputError("tiles.whole_overlap", "not smaller than tiles.size", "64 is the default")
 

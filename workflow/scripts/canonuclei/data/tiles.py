@@ -41,7 +41,7 @@ class Tiles:
     Attributes:
         images: (T, S, S, 3) uint8 red, green, blue.
         masks: (T, S, S) uint8, 1 in any nucleus, the union of the instance masks.
-        valid: (T, S, S) uint8, 0 in the padding of images smaller than a tile.
+        valid: (T, S, S) uint8, 0 in the padding beyond the image; both None unless asked for.
         table: (T rows) the columns ``COLUMNS``; lengths in px, origins and cells in image coordinates;
             ``k`` is the paper's K, the instance masks with at least one pixel in the tile; ``p_low`` ...
             ``std`` are of the whole image, 0 ... 255.
@@ -50,9 +50,9 @@ class Tiles:
     """
 
     images: np.ndarray
-    masks: np.ndarray
-    valid: np.ndarray
     table: pd.DataFrame
+    masks: np.ndarray | None = None
+    valid: np.ndarray | None = None
     instances: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -113,18 +113,20 @@ def cut_tiles(
         pd.DataFrame(rows)[list(COLUMNS)].to_csv(table, index=False, float_format="%.9g", lineterminator="\n")
 
 
-def read_tiles(folder: str | Path, instances: bool = False) -> Tiles:
+def read_tiles(folder: str | Path, instances: bool = False, masks: bool = True) -> Tiles:
     """Map a set of tiles into memory.
 
     Args:
         folder: that ``cut_tiles`` wrote.
         instances: whether to open the instance labels too; without, their file need not be there.
+        masks: whether to open masks and validity; the same.
 
     Raises:
         InputError: a file is missing, broken, or of another length than the table.
     """
     folder = Path(folder)
-    names = [name for name in ARRAYS if name != "instances" or instances]
+    wanted = {"images": True, "masks": masks, "valid": masks, "instances": instances}
+    names = [name for name in ARRAYS if wanted[name]]
     paths = {name: folder / f"{name}.npy" for name in names}
     for path in (*paths.values(), folder / TABLE):
         if not path.is_file():

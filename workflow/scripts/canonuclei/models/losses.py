@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Below this a probability is taken as this: where fp32 underflows, log p and its gradient stay finite
-EPSILON = 1e-7
+# Floors of p and of 1 − p. The first is far from any p that matters, so that a pixel that every instance
+# missed by far still pulls; the second is what fp32 can tell from 1
+SMALLEST, NEAREST_TO_ONE = 1e-30, 1e-7
 
 
 def binary_cross_entropy(probability: Tensor, mask: Tensor, valid: Tensor) -> Tensor:
@@ -17,7 +18,7 @@ def binary_cross_entropy(probability: Tensor, mask: Tensor, valid: Tensor) -> Te
         mask: (B, H, W), 0 or 1.
         valid: (B, H, W), 0 where the tile is padding.
     """
-    p = probability.clamp(EPSILON, 1 - EPSILON)
+    p = probability.clamp(SMALLEST, 1 - NEAREST_TO_ONE)
     loss = -(mask * p.log() + (1 - mask) * torch.log1p(-p))
     return (loss * valid).sum() / valid.sum().clamp(min=1)
 

@@ -38,7 +38,8 @@ def build_model(
         from .canonical import CanonicalModel
 
         compiled = bool(settings.get("training", {}).get("compile", True))
-        return CanonicalModel(backbone, float(settings["alpha"]), network, loss, compiled=compiled)
+        size = settings.get("tile_size", 128)
+        return CanonicalModel(backbone, float(settings["alpha"]), network, loss, size, compiled)
     if model == "semantic":
         from .semantic import SemanticModel
 

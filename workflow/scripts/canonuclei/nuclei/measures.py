@@ -30,6 +30,10 @@ MEASURES = (
 )
 
 
+# logits, radius, centroid, spread and box of a shape without any measured level
+_EMPTY = tuple(np.zeros((0, *size)) for size in ((), (), (2,), (2, 2), (4,)))
+
+
 @dataclass(frozen=True)
 class ShapeMeasures:
     """Tables of the canonical shape over its levels, interpolated between them.
@@ -67,8 +71,7 @@ class ShapeMeasures:
         start = _to_logit(lowest)
         field = sample_field(shape, start, samples)
         if field is None or not field.closed:
-            empty = [np.zeros((0, *size)) for size in ((), (), (2,), (2, 2), (4,))]
-            return cls(*empty, lowest, 0.0, field is None)
+            return cls(*_EMPTY, lowest, 0.0, field is None)
         least = float(field.values.min())
         rows = []
         for logit in np.linspace(start, least, levels, endpoint=False)[::-1]:
@@ -80,6 +83,8 @@ class ShapeMeasures:
                 points = np.concatenate(polygons)
                 box = np.concatenate([points.min(axis=0), points.max(axis=0)])
                 rows.append((logit, np.sqrt(area), centroid, covariance / area, box))
+        if not rows:
+            return cls(*_EMPTY, lowest, 0.0, True)
         columns = [np.array(column) for column in zip(*rows, strict=True)]
         return cls(*columns, lowest, float(1 / (1 + np.exp(least))), True)
 

@@ -130,7 +130,11 @@ def parameters(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def nuclei_masks(
-    rows: pd.DataFrame, shape: ShapeMLP | FusedShape, threshold: float = 0.5, merged: bool = False
+    rows: pd.DataFrame,
+    shape: ShapeMLP | FusedShape,
+    threshold: float = 0.5,
+    merged: bool = False,
+    tile_size: int = 128,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Masks of the instances of ONE tile, from its rows.
 
@@ -139,11 +143,12 @@ def nuclei_masks(
         shape: the canonical shape.
         threshold: of p(s) · p(z).
         merged: +P: one mask a group (its union), by the table's ``group``.
+        tile_size: px a side, where there are no rows to tell it.
 
     Returns:
         (m, tile_size, tile_size) bool and (m,) positions in ``rows`` (with ``merged``, of the heads).
     """
-    size = int(rows["tile_size"].iloc[0]) if len(rows) else 128
+    size = int(rows["tile_size"].iloc[0]) if len(rows) else tile_size
     masks = render_instances(*parameters(rows), shape, size, size, threshold)
     if not merged:
         positions = np.flatnonzero(masks.any(axis=(1, 2)))

@@ -21,7 +21,7 @@ def augment(
         generator: source of every random choice.
 
     Returns:
-        The images, in [0, 1] still, and the labels.
+        The images, which brightness, contrast and noise may carry a little out of [0, 1], and the labels.
     """
     images, labels = _symmetries(images, labels, settings, generator)
     return _grey_values(images, settings, generator), labels

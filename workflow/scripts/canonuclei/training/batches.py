@@ -23,14 +23,17 @@ class Batches:
         settings: a run's settings (``input``, ``augmentation``, ``training``).
         instances: read the instance labels too; without it their file is never opened.
         counts: give K.
+        masks: read masks and validity; without it (prediction) their files are never opened.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], instances: bool, counts: bool) -> None:
-        self.tiles = read_tiles(folder, instances=instances)
-        self.settings, self.with_instances, self.counts = settings, instances, counts
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], instances: bool, counts: bool, masks: bool = True
+    ) -> None:
+        self.tiles = read_tiles(folder, instances=instances, masks=masks)
+        self.settings, self.with_instances = settings, instances
         self.limits = scale_limits(self.tiles.table, settings["input"])
         self.clip = settings["input"]["normalization"] == "percentile"
-        self.k = torch.from_numpy(self.tiles.table["k"].to_numpy(np.float32))
+        self.k = torch.from_numpy(self.tiles.table["k"].to_numpy(np.float32)) if counts else None
         self.batch_size = min(settings["training"]["batch_size"], len(self))
 
     def __len__(self) -> int:
@@ -68,12 +71,11 @@ class Batches:
 
     def _raw(self, index: np.ndarray) -> dict[str, Tensor]:
         tiles = self.tiles
-        batch = {
-            "images": normalized(tiles.images[index], self.limits[index], self.clip),
-            "mask": torch.from_numpy(tiles.masks[index]).float(),
-            "valid": torch.from_numpy(tiles.valid[index]).float(),
-        }
-        if self.counts:
+        batch = {"images": normalized(tiles.images[index], self.limits[index], self.clip)}
+        if tiles.masks is not None:
+            batch["mask"] = torch.from_numpy(tiles.masks[index]).float()
+            batch["valid"] = torch.from_numpy(tiles.valid[index]).float()
+        if self.k is not None:
             batch["k"] = self.k[torch.from_numpy(index)]
         if self.with_instances:
             batch["instances"] = torch.from_numpy(tiles.instances[index].astype(np.int64))

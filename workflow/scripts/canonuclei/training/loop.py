@@ -134,12 +134,11 @@ class Trainer:
         terms["total"].backward()
         values = {name: float(value.detach()) for name, value in terms.items()}
         if not math.isfinite(values["total"]):
-            self._save()
             tiles = ", ".join(str(int(i)) for i in index)
             raise InputError(
                 self.run,
                 f"the loss is {values['total']} at step {self.state.step} (tiles {tiles})",
-                "lower training.max_lr, or look at these tiles; the checkpoint has the state before the step",
+                "lower training.max_lr, or look at these tiles; training resumes from its last checkpoint",
             )
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options["clip_norm"])
         self.optimizer.step()

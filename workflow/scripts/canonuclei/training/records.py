@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from safetensors import SafetensorError
@@ -40,8 +38,3 @@ def write_log(path: Path, rows: list[dict[str, float]]) -> None:
     """The log as CSV, a row an epoch."""
     with atomic_path(path) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.6g")
-
-
-def describe(settings: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """The JSON beside the weights."""
-    return {**more, "settings": json.loads(json.dumps(settings))}
