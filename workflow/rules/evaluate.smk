@@ -145,7 +145,7 @@ rule table1_from_nuclei:
         published=PUBLISHED,
         about=ABOUT,
         evaluation=config["evaluation"],
-        code=code_digest("evaluation", *SCORING),
+        code=code_digest("evaluation", "data/looks.py", *SCORING),
     message:
         "Making the tables again from the published nuclei"
     script:

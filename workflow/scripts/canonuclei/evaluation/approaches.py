@@ -15,7 +15,7 @@ from ..nuclei.rle_file import read_rle, tile_masks
 from ..nuclei.rows import nuclei_masks
 from ..nuclei.stitch import stitch, stitch_masks, stitch_semantic
 from ..nuclei.tables import read_nuclei, read_shape
-from .frames import Frame, image_frames, read_tiles, score, tile_frames
+from .frames import Frame, image_frames, read_table, score, tile_frames
 from .matching import drop_empty, labels_to_sparse, masks_to_sparse
 from .scores import score_table
 from .watershed import components, distance_watershed
@@ -68,7 +68,7 @@ def canonical_rows(paths: dict[str, Path], tiles: str | Path, whole: str | Path)
             yield fine | {"approach": approach} | score(frame, masks_to_sparse(frame.crop(masks)))
     if "grid32.rle.json.gz" in paths:
         yield from _coarse_rows(paths["grid32.rle.json.gz"], frames, fine | {"approach": label})
-    nuclei, table = _read_nuclei_of(paths["whole.csv.gz"], whole), read_tiles(whole)
+    nuclei, table = _read_nuclei_of(paths["whole.csv.gz"], whole), read_table(whole)
     for frame in image_frames(tiles):
         own = nuclei[nuclei["image"] == frame.image], table[table["image_id"] == frame.image]
         for merged, approach in ((False, label), (True, f"{label}+P")):
@@ -101,7 +101,7 @@ def rival_rows(
             # Instances are found in the whole tile that the model saw, then clipped to the cell
             found = None if method is None else labels_to_sparse(frame.crop(method(mask)))
             yield keys | {"approach": approach} | score(frame, found, frame.crop(mask))
-    table, entries = read_tiles(whole), _entries(whole_path, read_rle(whole_path))
+    table, entries = read_table(whole), _entries(whole_path, read_rle(whole_path))
     for frame in image_frames(tiles):
         rows = table[table["image_id"] == frame.image]
         parts = [entries(frame.image, row.tile_y, row.tile_x) for row in rows.itertuples()]
@@ -151,7 +151,7 @@ def _whole_number(settings: dict, key: str, path: Path) -> int:
 
 def _read_nuclei_of(path: Path, tiles: str | Path) -> pd.DataFrame:
     """A table of nuclei, all of which lie in tiles of the folder ``tiles``."""
-    nuclei, table = read_nuclei(path), read_tiles(tiles)
+    nuclei, table = read_nuclei(path), read_table(tiles)
     known = set(zip(table["image_id"], table["tile_y"], table["tile_x"], strict=True))
     for place in set(zip(nuclei["image"], nuclei["tile_y"], nuclei["tile_x"], strict=True)) - known:
         problem = f"has nuclei in tile {place[1]}, {place[2]} of image {place[0]}, which {tiles} lacks"

@@ -54,7 +54,7 @@ class Frame:
 
 def tile_frames(folder: str | Path) -> list[Frame]:
     """One frame for each tile of ``folder`` (``tiles.csv``, ``instances.npy``), in its order."""
-    table, instances = read_tiles(folder), np.load(Path(folder) / "instances.npy", mmap_mode="r")
+    table, instances = read_table(folder), np.load(Path(folder) / "instances.npy", mmap_mode="r")
     frames = []
     for row, labels in zip(table.itertuples(), instances, strict=True):
         place = (slice(row.cell_y0, row.cell_y1), slice(row.cell_x0, row.cell_x1))
@@ -84,7 +84,7 @@ def assembled(folder: str | Path, name: str) -> Iterator[tuple[str, pd.DataFrame
         folder: of a set of tiles.
         name: the array to put together, ``images.npy``, ``masks.npy`` or ``instances.npy``.
     """
-    table, tiles = read_tiles(folder), np.load(Path(folder) / name, mmap_mode="r")
+    table, tiles = read_table(folder), np.load(Path(folder) / name, mmap_mode="r")
     for image, rows in table.groupby("image_id", sort=False):
         height, width = int(rows["image_height"].iloc[0]), int(rows["image_width"].iloc[0])
         whole = np.zeros((height, width, *tiles.shape[3:]), dtype=tiles.dtype)
@@ -94,7 +94,7 @@ def assembled(folder: str | Path, name: str) -> Iterator[tuple[str, pd.DataFrame
         yield str(image), rows, whole
 
 
-def read_tiles(folder: str | Path) -> pd.DataFrame:
+def read_table(folder: str | Path) -> pd.DataFrame:
     """The table ``tiles.csv`` of a set of tiles, index = tile."""
     path = Path(folder) / "tiles.csv"
     if not path.is_file():
