@@ -12,13 +12,12 @@ from skimage.io import imsave
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
-from canonuclei.evaluation.aggregate import f1_curves, mean_f1_readings, mean_over_images, pooled
+from canonuclei.evaluation.aggregate import pooled
 from canonuclei.evaluation.approaches import score_run
-from canonuclei.evaluation.bootstrap import differences
 from canonuclei.evaluation.frames import image_frames, tile_frames
 from canonuclei.evaluation.labels import score_labels
 from canonuclei.evaluation.references import score_references
-from canonuclei.evaluation.scores import read_scores, score_table, write_scores
+from canonuclei.evaluation.scores import read_scores, write_scores
 from canonuclei.evaluation.tables import write_tables
 from canonuclei.models.shape import ShapeMLP
 from canonuclei.nuclei.rle_file import rle_tile, write_rle
@@ -185,60 +184,6 @@ def test_missing_predictions_are_named(sets, tmp_path: Path) -> None:
     write_rle(paths[1], [], **header)
     with pytest.raises(InputError, match="lacks tile"):
         score_run(paths, *sets, distance=5)
-
-
-def rows(approach: str, tp: list[int], true: list[int], predicted: list[int], grid: int | None = 128):
-    for image, values in enumerate(zip(tp, true, predicted, strict=True)):
-        hit, n, m = values
-        row = {"approach": approach, "encoder": "tiny", "grid": grid, "seed": 0, "scope": "tile"}
-        row |= {"image": str(image), "look": "tissue", "true_nuclei": n, "predicted_nuclei": m}
-        row |= {"intersection": hit, "union": n + m - hit, "true_pixels": n, "predicted_pixels": m}
-        row |= {f"tp_{k}": hit if k < 10 else 0 for k in range(1, 11)}
-        row |= {f"any_{side}_{k}": hit for side in ("true", "predicted") for k in range(1, 5)}
-        yield row
-
-
-def test_pooled_means_curves_and_readings_by_hand() -> None:
-    scores = score_table(rows("Ours", [1, 3, 0], [2, 4, 0], [2, 4, 0]))
-    table = pooled(scores).iloc[0]
-    assert table["f1_50"] == pytest.approx(8 / 12) and table["f1_mean_9"] == pytest.approx(8 / 12)
-    assert table["f1_mean_10"] == pytest.approx(0.9 * 8 / 12)
-    assert (table["tp"], table["fp"], table["fn"], table["count_mae"]) == (4, 2, 2, 0)
-    assert table["dice"] == pytest.approx(2 * table["iou"] / (1 + table["iou"]))
-    # the image without truth and prediction is left out of the means
-    assert mean_over_images(scores)["f1_50"].iloc[0] == pytest.approx((1 / 2 + 3 / 4) / 2)
-    assert f1_curves(scores)["f1"].tolist() == pytest.approx([8 / 12] * 9 + [0])
-    nothing = mean_f1_readings(score_table(rows("Ours", [0, 0], [2, 4], [2, 4]))).iloc[0]
-    assert nothing[["f1_mean_9", "f1_mean_10", "f1_mean_10_loose", "f1_mean_10_tiles"]].tolist() == [0.0] * 4
-    readings = mean_f1_readings(scores).iloc[0]
-    assert readings["f1_mean_10_loose"] == pytest.approx(0.9 * 8 / 12)
-    assert readings["f1_mean_10_tiles"] == pytest.approx((0.9 / 2 + 0.9 * 3 / 4 + 1) / 3)
-
-
-def test_intervals_are_paired_and_skip_what_is_not_there() -> None:
-    tp, n = [2, 5, 7, 3, 4], [10, 10, 10, 10, 10]
-    scores = score_table([*rows("Ours", tp, n, n), *rows("Ours+P", [k + 1 for k in tp], n, n)])
-    table = differences(scores, resamples=300, seed=0)
-    assert set(table["approach_a"]) == {"Ours+P"} and set(table["approach_b"]) == {"Ours"}
-    f1_50 = table[table["metric"] == "f1_50"].iloc[0]
-    # one more hit in every image of ten: whatever is drawn, the difference is 0.1
-    assert [f1_50["difference"], f1_50["low"], f1_50["high"]] == pytest.approx([0.1] * 3)
-    again = differences(scores, resamples=300, seed=0)
-    pd.testing.assert_frame_equal(table, again)
-    assert (table["low"] <= table["difference"]).all() and (table["images"] == 5).all()
-
-
-def test_claimed_pairs_follow_the_grids_that_are_there() -> None:
-    tp, n = [2, 5, 7], [10, 10, 10]
-    for coarse, fine in ((32, 128), (16, 64)):
-        parts = [
-            *rows("Ours", tp, n, n, coarse),
-            *rows("Ours", tp, n, n, fine),
-            *rows("Ours+P", tp, n, n, fine),
-        ]
-        table = differences(score_table(parts), resamples=20, seed=0)
-        pairs = table[["approach_a", "approach_b", "grid_a", "grid_b"]].drop_duplicates().to_numpy().tolist()
-        assert sorted(pairs) == [["Ours", "Ours", fine, coarse], ["Ours+P", "Ours", fine, fine]]
 
 
 def test_all_tables_are_written(sets, canonical, tmp_path: Path) -> None:
