@@ -41,6 +41,9 @@ def main(
         },
     )
     with atomic_path(published / "config.yaml") as temporary:
+        # a folder of this machine says nothing elsewhere
+        if not config["source"].startswith("https://") and config["source"] != "simulated":
+            config = {**config, "source": "a folder with the published files"}
         temporary.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
     size = sum(path.stat().st_size for path in kept)
     print(f"{published}: {len(kept)} files, {size / 1e6:.1f} MB; look at them, then commit them")
