@@ -157,3 +157,14 @@ def test_table_of_keys_is_in_step():
 
 def test_figures_of_the_config_are_of_a_run():
     assert PAPER["figures"]["encoder"] in {run["encoder"] for run in PAPER["runs"]}
+
+
+def test_no_description_is_cut_at_a_comma():
+    """An unquoted comma in a flow mapping ends the text, and what follows becomes a key without a value."""
+
+    def values(node: Any) -> list[Any]:
+        if isinstance(node, dict):
+            return [leaf for value in node.values() for leaf in values(value)]
+        return [leaf for value in node for leaf in values(value)] if isinstance(node, list) else [node]
+
+    assert None not in values(load_schema())

@@ -128,3 +128,15 @@ def test_binary_table(tmp_path):
     path.write_bytes(b"\xff\xfe\x00PK")
     with pytest.raises(InputError, match="no table"):
         rle.read_rows(path)
+
+
+def test_a_repeated_row_is_left_out_with_a_warning(tmp_path, capsys):
+    path = tmp_path / "solution.csv"
+    row = "a,1 3 9 2,8,8,Public"
+    path.write_text(
+        f"ImageId,EncodedPixels,Height,Width,Usage\n{row}\na,20 2,8,8,Public\n{row}\nb,1 3 9 2,8,8,x\n"
+    )
+    rows = rle.read_rows(path)
+    assert [one.line for one in rows["a"]] == [2, 3]
+    assert len(rows["b"]) == 1
+    assert f"{path}, row 4, a: repeats row 2; left out" in capsys.readouterr().out

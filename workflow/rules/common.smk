@@ -4,7 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from canonuclei.errors import one_line_errors
+from canonuclei.errors import InputError, one_line_errors
 from canonuclei.provenance import code_digest
 from canonuclei.settings import parse_run, run_names, run_settings, supervision
 from canonuclei.validation import validate_config
@@ -151,6 +151,11 @@ def captioned(name, label):
     table = f"{RESULTS}/{name}"
     return report(table, caption=caption, category="Tables", labels={"table": label}) if label else table
 
+
+with one_line_errors():
+    for folder in config["evaluation"]["labels"].values():
+        if not Path(folder).is_dir():
+            raise InputError(folder, "no such folder", "name one of label images in evaluation.labels")
 
 if not all(FIGURE_RUNS.values()):
     missing = " and ".join(name for name, run in FIGURE_RUNS.items() if run is None)

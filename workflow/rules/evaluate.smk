@@ -36,6 +36,8 @@ CAPTIONED = {
     "readings": "Readings of the mean F1",
     "differences": "Differences, 95 % intervals",
 }
+if not config["evaluation"]["leave_out"]:
+    del CAPTIONED["without"]  # it would be an empty table
 REPORTED = {key: captioned(name, CAPTIONED.get(key)) for key, name in MADE_TABLES.items()}
 
 

@@ -79,6 +79,7 @@ def main(
         seed=evaluation["seed"],
         leave_out=evaluation["leave_out"],
     )
+    print(f"the tables are in {folder}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ FILES = {
 }
 # The largest published member has 2 MB; this only stops what would fill the memory
 MAX_MEMBER_BYTES = 256 * 2**20
-AGAIN = "get the file again, or remove it and let the rule `download` do so"
+AGAIN = "get the file again; where `source` is an https address, remove it and it is downloaded anew"
 
 
 @dataclass(frozen=True)

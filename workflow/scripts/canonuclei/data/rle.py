@@ -71,10 +71,13 @@ def encode(mask: np.ndarray) -> str:
 def read_rows(path: Path) -> dict[str, list[Row]]:
     """Rows of a solution table by image id, without those whose ``Usage`` is ``Ignored``.
 
+    A row that repeats another of its image is left out, with a warning.
+
     Raises:
         InputError: another header, a row that is cut short, a size that is no number.
     """
     rows: dict[str, list[Row]] = {}
+    seen: dict[tuple[str, str], int] = {}
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -83,7 +86,12 @@ def read_rows(path: Path) -> dict[str, list[Row]]:
                 raise InputError(path, f"no column {', '.join(missing)}", REMEDY)
             for fields in reader:
                 row = _row(path, reader.line_num, fields)
-                if row is not None:
+                if row is None:
+                    continue
+                first = seen.setdefault((row.image_id, row.runs), row.line)
+                if first != row.line:
+                    print(f"Warning: {path}, row {row.line}, {row.image_id}: repeats row {first}; left out")
+                else:
                     rows.setdefault(row.image_id, []).append(row)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"no table: {error}", REMEDY) from None

@@ -28,6 +28,8 @@ def score_labels(folder: str | Path, name: str, tiles: str | Path) -> pd.DataFra
     Raises:
         InputError: an image is missing, unreadable, no label image, or of another size.
     """
+    if not Path(folder).is_dir():
+        raise InputError(folder, "no such folder", "name it in the config: evaluation.labels")
     whole = image_frames(tiles)
     found = {frame.image: read_labels(folder, frame.image, frame.labels.shape) for frame in whole}
     keys = {"approach": name, "supervision": SUPERVISION}

@@ -27,7 +27,8 @@ PERCENT = {"iou": "IoU", "dice": "Dice", "f1_50": "F1@0.5", "f1_mean_10": "F1 me
 PAPER_HEADS = ["paper IoU", "paper Dice", "paper F1@0.5", "paper F1 mean"]
 NOTES = """Scores are in %, each tile scored in its own cell. Pooled: sums over all tiles first, then the
 ratio. F1 mean (ten) is the paper's text, the mean over IoU thresholds 0.1, 0.2 … 1.0; F1 mean (nine) leaves
-out 1.0, where next to nothing matches. Count error: mean over tiles of |predicted − true nuclei|."""
+out 1.0, where next to nothing matches. Count error: mean over tiles
+(of whole images: over images) of |predicted − true nuclei|."""
 READINGS_NOTE = """The paper's mean F1 can be read in more ways (`f1_mean_readings.csv`): *loose*, ten
 thresholds with matching that is not one-to-one below 0.5; *tiles*, ten thresholds, mean over tiles, an empty
 tile counted as 1."""

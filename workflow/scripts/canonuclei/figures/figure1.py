@@ -128,7 +128,7 @@ def _draw_parameters(canvas: Canvas, followed: Followed, number: int) -> None:
     left, top, step = 7.4, 6.02, 0.52
     columns = (0.2, 1.42, 2.7, 3.7)
     canvas.text(9.55, 6.5, f"Parameters of N = {number} instances", weight="bold")
-    for place, name in zip(columns, ("i", "L", "t", "p(z)"), strict=True):
+    for place, name in zip(columns, ("id", "L", "t", "p(z)"), strict=True):
         canvas.text(left + place, top, name, fontsize=9, style="italic")
     canvas.back.plot([left, left + 4.3], [top - 0.17] * 2, color="#777777", linewidth=0.8)
     for line, (colour, (_, row)) in enumerate(zip(COLOURS, followed.rows.iterrows(), strict=False)):

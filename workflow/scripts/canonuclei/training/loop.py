@@ -90,6 +90,7 @@ class Trainer:
             # the schedule's state does not hold the rate of the next step: the optimizer does
             for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_last_lr(), strict=True):
                 group["lr"] = rate
+            print(f"{self.run}: goes on after step {state.step} of {self.total}")
         elif self.checkpoint.exists():
             print(f"{self.run}: the checkpoint is of other settings, data or code; training begins anew")
         self.progress = Progress(self.run, self.total, self.state.step, self.training.batch_size)
