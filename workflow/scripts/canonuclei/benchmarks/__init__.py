@@ -1,0 +1,1 @@
+"""Plain references and what the rule `benchmark` measures."""
