@@ -70,7 +70,7 @@ def test_mask_of_sixteen_bit():
         (b"GIF89a", "not a PNG"),
         (b"", "not a PNG"),
         (huge_png(9000, 9000), "more than"),
-        (huge_png(2_000_000, 2_000_000), "too many pixels"),
+        (huge_png(2_000_000, 2_000_000), "more than"),
     ],
     ids=["half", "header", "sixteen", "other", "empty", "big", "bomb"],
 )

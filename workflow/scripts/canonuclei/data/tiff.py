@@ -1,0 +1,198 @@
+"""TIFF and OME-TIFF, by their own account of their axes: planes, channels, colours, palettes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import TiffImagePlugin
+
+from ..errors import InputError
+from .pixel_size import tiff_pixel_size
+
+RGB = ("red", "green", "blue")
+# An axis that the file does not name is taken for channels up to here, for a stack beyond
+MOST_CHANNELS = 8
+# How much a byte can unpack to, at most: deflate 1032; LZW's longest string; run lengths
+MOST_PACKED = {1: 1, 5: 4096, 8: 1040, 32773: 64, 32946: 1040}
+AGAIN = "get the file again, or save it as TIFF without compression"
+AXES = {"Z": "z-stack", "T": "time series", "C": "channels", "Q": "unnamed", "I": "images", "S": "colours"}
+
+Content = tuple[np.ndarray, tuple[str, ...], tuple[float, float] | None, list[str]]
+
+
+def read_tiff(path: Path, check_size: Callable[[int, int], None]) -> Content:
+    """Read a TIFF's one image.
+
+    Args:
+        path: of the file.
+        check_size: called with height and width before memory is taken; raises to refuse.
+
+    Returns:
+        Pixels (H, W, C) uint8, uint16 or float32; C names of channels; pixel size in µm or None; notes.
+
+    Raises:
+        InputError: see `reader.read_picture`.
+    """
+    try:
+        with tifffile.TiffFile(path) as tif:
+            if not tif.series:
+                raise InputError(path, "TIFF without an image", AGAIN)
+            series, notes = _series(path, tif)
+            axes, shape = _squeezed(series)
+            check_size(shape[axes.index("Y")], shape[axes.index("X")])
+            page = series.keyframe
+            _check_pixels(path, series, page)
+            _check_axes(path, axes, shape)
+            samples = _samples(path, series).reshape(shape)
+            pixels, names = _channels_last(samples, axes, page, notes)
+            if names != RGB:
+                names = _channel_names(tif, names)
+            return _usual_type(path, pixels), names, tiff_pixel_size(tif), notes
+    except InputError:
+        raise
+    except Exception as error:  # tifffile, Pillow and zlib raise many kinds
+        problem = f"TIFF cut short or broken: {' '.join(str(error).split())[:160] or type(error).__name__}"
+        raise InputError(path, problem, AGAIN) from None
+
+
+def _series(path: Path, tif: tifffile.TiffFile) -> tuple[tifffile.TiffPageSeries, list[str]]:
+    """The first image; others must be smaller, as the thumbnails of slide scanners are."""
+    first, *others = tif.series
+    if any("Y" not in each.axes or each.size >= first.size for each in others):
+        problem = f"{len(tif.series)} images in one file"
+        raise InputError(path, problem, "save each as a file of its own")
+    return first, [f"the first of {len(tif.series)} images is read, others are smaller"] if others else []
+
+
+def _squeezed(series: tifffile.TiffPageSeries) -> tuple[str, tuple[int, ...]]:
+    """Axes and shape without the axes of length 1, but for height and width."""
+    axes = series.get_axes(False)
+    kept = [
+        (axis, length)
+        for axis, length in zip(axes, series.get_shape(False), strict=True)
+        if length != 1 or axis in "YX"
+    ]
+    return "".join(axis for axis, _ in kept), tuple(length for _, length in kept)
+
+
+def _check_axes(path: Path, axes: str, shape: tuple[int, ...]) -> None:
+    """Height, width and at most one axis of channels; anything else is a stack."""
+    more = [(axis, length) for axis, length in zip(axes, shape, strict=True) if axis not in "YX"]
+    unnamed = [length for axis, length in more if axis in "QI"]
+    if (
+        len(more) <= 1
+        and not any(axis not in "CSQI" for axis, _ in more)
+        and max(unnamed, default=0) <= MOST_CHANNELS
+    ):
+        return
+    told = ", ".join(
+        f"{axis} {length}" + (f" ({AXES[axis]})" if axis in AXES else "") for axis, length in more
+    )
+    remedy = "save one plane as a file (ImageJ: Image > Duplicate), or give the API the plane as an array"
+    raise InputError(path, f"a stack, not one plane: axes {axes} with {told}", remedy)
+
+
+def _check_pixels(path: Path, series: tifffile.TiffPageSeries, page: tifffile.TiffPage) -> None:
+    """Kind of pixels, and whether the file can hold as many as it declares."""
+    if page.bitspersample == 1 or series.dtype == np.bool_:
+        remedy = "give the image itself; masks have a folder of their own"
+        raise InputError(path, "1 bit a pixel, as masks have", remedy)
+    if series.dtype is None or series.dtype.kind not in "uif":
+        raise InputError(
+            path, f"pixels of type {series.dtype}", "save it with 8 or 16 bit, or as 32-bit float"
+        )
+    if page.photometric in (tifffile.PHOTOMETRIC.SEPARATED, tifffile.PHOTOMETRIC.CIELAB):
+        raise InputError(path, f"{page.photometric.name} colours", "save it as RGB or grey")
+    size = path.stat().st_size
+    packed = 0
+    for each in series.pages:
+        if each is None:
+            raise InputError(path, "cut short: a plane is missing", AGAIN)
+        packed += sum(each.databytecounts)
+        if any(
+            start + length > size
+            for start, length in zip(each.dataoffsets, each.databytecounts, strict=False)
+        ):
+            raise InputError(path, "cut short: its pixels lie beyond its end", AGAIN)
+    limit = MOST_PACKED.get(int(page.compression))
+    # A contiguous series (ImageJ) is declared on its first page alone
+    if limit and series.nbytes > limit * max(packed, 0 if series.dataoffset is None else size):
+        shape = " x ".join(map(str, series.shape))
+        raise InputError(path, f"cut short: {shape} values cannot be in {size} bytes", AGAIN)
+
+
+def _samples(path: Path, series: tifffile.TiffPageSeries) -> np.ndarray:
+    """The series' values. Compressions that tifffile alone cannot undo (LZW, JPEG) are left to Pillow."""
+    try:
+        return series.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        compression = series.keyframe.compression.name
+    try:
+        planes = []
+        for page in series.pages:
+            # Not Image.open, whose own limit of pixels would come before ours
+            with open(path, "rb") as file, TiffImagePlugin.TiffImageFile(file) as image:
+                image.seek(page.index)
+                planes.append(np.array(image))
+        stacked = np.stack(planes).astype(series.dtype, copy=False)
+        if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            # Pillow has turned it already, the caller will again
+            stacked = np.iinfo(stacked.dtype).max - stacked
+        return stacked.reshape(series.get_shape(False))
+    except Exception:
+        problem = f"compressed by {compression}, which cannot be undone here for this kind of pixels"
+        raise InputError(path, problem, "save it without compression or with deflate") from None
+
+
+def _channels_last(
+    samples: np.ndarray, axes: str, page: tifffile.TiffPage, notes: list[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(H, W, C), without alpha; palettes become colours."""
+    samples = np.moveaxis(samples, (axes.index("Y"), axes.index("X")), (0, 1))
+    pixels = samples if samples.ndim == 3 else samples[..., None]
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+        return (page.colormap.T[pixels[..., 0]] >> 8).astype(np.uint8), RGB
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
+        pixels = (1 << page.bitspersample) - 1 - pixels
+        notes.append("stored with white as 0: turned")
+    if "S" not in axes:
+        return pixels, ("",) * pixels.shape[2]
+    coloured = page.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+    # 1 and 2 are alpha; programs also write colours with a fourth sample of kind 0
+    alpha = sum(1 for kind in page.extrasamples if coloured or int(kind) in (1, 2))
+    if alpha:
+        notes.append("its alpha channel is dropped")
+        pixels = pixels[..., : pixels.shape[2] - alpha]
+    return pixels, RGB if coloured and pixels.shape[2] == 3 else ("",) * pixels.shape[2]
+
+
+def _channel_names(tif: tifffile.TiffFile, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of channels by OME-XML or ImageJ's labels, where they are as many as the channels."""
+    found: list[str] = []
+    if tif.ome_metadata:
+        elements = re.findall(r"<(?:\w+:)?Channel\b([^>]*)>", tif.ome_metadata)
+        named = [re.search(r'\bName\s*=\s*"([^"]*)"', each) for each in elements]
+        found = [unescape(each.group(1)) if each else "" for each in named]
+    elif tif.imagej_metadata:
+        labels = tif.imagej_metadata.get("Labels", [])
+        found = [labels] if isinstance(labels, str) else list(labels)
+    return tuple(found) if len(found) == len(names) else names
+
+
+def _usual_type(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """uint8, uint16 or float32, native byte order."""
+    if pixels.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return pixels.astype(np.float32, copy=False)
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if pixels.size and pixels.min() >= 0 and pixels.max() <= np.iinfo(np.uint16).max:
+        return pixels.astype(np.uint16)
+    return pixels.astype(np.float32)
