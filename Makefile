@@ -69,7 +69,7 @@ distclean: clean
 	rm -rf .venv
 
 # The stamps are written last: an environment that was not finished is made anew
-pipeline-env: .venv/.pipeline
+pipeline-env: .venv/.library
 dev-env: .venv/.dev
 
 .venv/.pipeline: requirements/pipeline.txt requirements/constraints.txt
@@ -80,6 +80,11 @@ dev-env: .venv/.dev
 	@$(PIP) -r requirements/pipeline.txt
 	@touch $@
 
-.venv/.dev: .venv/.pipeline requirements/dev.txt
+# The command `canonuclei`, from the code as it stands here: an edit needs no new installation
+.venv/.library: .venv/.pipeline pyproject.toml
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.library requirements/dev.txt
 	@$(PIP) -r requirements/dev.txt
 	@touch $@
