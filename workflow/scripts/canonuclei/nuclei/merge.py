@@ -35,12 +35,39 @@ def merge_contained(
     if count == 0:
         return np.zeros(0, np.int64)
     areas = np.asarray(flat.sum(axis=1)).ravel()
+    shared = (flat @ flat.T).tocoo()
+    one, other = shared.coords if hasattr(shared, "coords") else (shared.row, shared.col)
+    return merge_pairs(areas, p, ids, one, other, shared.data, overlap)
+
+
+def merge_pairs(
+    areas: np.ndarray,
+    p: np.ndarray,
+    ids: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    shared: np.ndarray,
+    overlap: float = 0.5,
+) -> np.ndarray:
+    """``merge_contained`` where the pairs that share pixels are known already.
+
+    Args:
+        areas: (n,) pixels of each mask.
+        p, ids, overlap: as there.
+        one, other: (k,) positions of the pairs' masks; each pair in both orders, or in any one.
+        shared: (k,) pixels that they share.
+
+    Returns:
+        As ``merge_contained``.
+    """
+    areas, count = np.asarray(areas), len(areas)
+    if count == 0:
+        return np.zeros(0, np.int64)
     rank = np.empty(count, np.int64)
     rank[np.lexsort((np.asarray(ids), -np.asarray(p, np.float64), -areas))] = np.arange(count)
-    shared = (flat @ flat.T).tocoo()
-    bigger, smaller = shared.coords if hasattr(shared, "coords") else (shared.row, shared.col)
-    joins = (rank[bigger] < rank[smaller]) & (shared.data >= overlap * areas[smaller]) & (shared.data > 0)
-    links = sparse.coo_array((np.ones(joins.sum(), bool), (bigger[joins], smaller[joins])), (count, count))
+    smaller = np.where(rank[one] < rank[other], other, one)
+    joins = (one != other) & (shared > 0) & (shared >= overlap * areas[smaller])
+    links = sparse.coo_array((np.ones(joins.sum(), bool), (one[joins], other[joins])), (count, count))
     _, component = csgraph.connected_components(links, directed=False)
     first = np.full(component.max() + 1, count)
     np.minimum.at(first, component, rank)

@@ -1,0 +1,1 @@
+"""Segmenting images with a trained model: tiles, stitching, tables, files."""

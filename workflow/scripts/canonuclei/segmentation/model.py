@@ -1,0 +1,101 @@
+"""A trained model, ready to segment: its network, how images are normalized for it, and what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import read_json
+from ..models.canonical import CanonicalModel
+from ..models.registry import build_model
+from ..nuclei.fused import FusedShape
+from ..training.records import load_weights
+
+DEFAULT = Path(__file__).parents[1] / "models" / "default.safetensors"
+# Tiles of the paper, for descriptions that do not name another size
+TILE_SIZE = 128
+# What a config's section `prediction` has; descriptions of models do not tell it
+KEEP, MERGE_OVERLAP = 0.05, 0.5
+_REMEDY = "give the model.safetensors of a run, with its model.json beside"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A canonical model and what segmenting needs to know of it.
+
+    Attributes:
+        network: with ``predict(images) -> Instances`` and ``shape``.
+        fused: its shape for rendering.
+        settings: of its training (``input``, ``training`` …).
+        described: the content of its model.json.
+        path: of the weights.
+        digest: SHA-256 of the weights, hexadecimal.
+    """
+
+    network: CanonicalModel
+    fused: FusedShape
+    settings: Mapping[str, Any]
+    described: Mapping[str, Any]
+    path: Path
+    digest: str
+
+    @property
+    def tile_size(self) -> int:
+        """Side of a tile in px, as in training."""
+        return int(self.settings.get("tile_size", TILE_SIZE))
+
+    @property
+    def diameter(self) -> float:
+        """Diameter in px of the nuclei that the model is made for: that of its training data, if told."""
+        told = (self.described.get("training_data") or {}).get("diameter_median")
+        # else the size at which its instances started: the median nucleus, by the choice of that key
+        return float(told or 2 * self.settings["network"].get("initial_radius", 8.0))
+
+
+def load_model(path: str | Path | None = None) -> Model:
+    """Load a trained model.
+
+    Args:
+        path: ``model.safetensors`` of a run (or its folder), with ``model.json`` beside; None: the embedded one.
+
+    Raises:
+        InputError: missing, damaged, or no canonical model.
+    """
+    path = DEFAULT if path is None else Path(path)
+    if path.is_dir():
+        path = path / "model.safetensors"
+    if not path.is_file():
+        embedded = path == DEFAULT
+        problem = "the embedded model is missing" if embedded else "no such model"
+        raise InputError(path, problem, "install canonuclei again, or name a model" if embedded else _REMEDY)
+    described = _description(path)
+    kind = described["model"]
+    if kind != "canonical":
+        problem = f"a model of kind {kind}, which places no canonical shapes"
+        raise InputError(path, problem, "give one of kind canonical, such as a run of ours-cnt")
+    # the kernel that compiles is training's; loading must not wait for a compiler
+    settings = {**described["settings"], "training": {**described["settings"].get("training", {}), "compile": False}}
+    network = build_model(kind, described["encoder"], settings, None)
+    load_weights(path, network)
+    network.eval()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Model(network, FusedShape(network.shape), settings, described, path, digest)
+
+
+def _description(path: Path) -> dict[str, Any]:
+    beside = path.with_suffix(".json")
+    try:
+        described = read_json(beside)
+        missing = {"model", "encoder", "settings"} - set(described)
+    except FileNotFoundError:
+        raise InputError(beside, "missing beside the model's weights", _REMEDY) from None
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError):
+        raise InputError(beside, "is no description of a model", _REMEDY) from None
+    if missing:
+        raise InputError(beside, f"does not tell {sorted(missing)[0]}", _REMEDY)
+    return described
