@@ -75,7 +75,9 @@ def test_lower_bounds_admit_the_tested_versions():
     from packaging.requirements import Requirement
 
     lines = (REPOSITORY / "requirements" / "constraints.txt").read_text().splitlines()
-    tested = {line.split("==")[0].lower().replace("_", "-"): line.split("==")[1] for line in lines if "==" in line}
+    tested = {
+        line.split("==")[0].lower().replace("_", "-"): line.split("==")[1] for line in lines if "==" in line
+    }
     for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["pipeline"]]:
         requirement = Requirement(line)
         assert requirement.specifier.contains(tested[requirement.name.lower()]), line

@@ -14,6 +14,7 @@ from canonuclei.provenance import processor, revision, versions
 from canonuclei.training.batches import Batches
 from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.training.records import save_weights, write_log
+from canonuclei.training.summary import describe_training
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -62,6 +63,7 @@ def main(
             **more,
             "parameters": parameters,
             "training_tiles": len(training),
+            "training_data": describe_training(training.tiles, counts),
             "steps": trainer.total,
             "seconds": round(trainer.state.seconds, 1),
             "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
