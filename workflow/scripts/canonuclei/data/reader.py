@@ -142,7 +142,7 @@ def to_rgb8(picture: Picture, channel: int | str | None = None) -> np.ndarray:
 
 
 def rescaled(rgb: np.ndarray, scale: float) -> np.ndarray:
-    """A uint8 image (H, W, 3) or (H, W) with its sides times ``scale`` (at least 1 px), smoothed if shrunk."""
+    """A uint8 image (H, W, 3) or (H, W) with its sides times ``scale`` (at least 1), smoothed if shrunk."""
     height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
     if (height, width) == rgb.shape[:2]:
         return rgb
