@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..models.depthwise import DepthwiseConv2d
 from ..models.losses import count_loss, segmentation_terms
 from ..models.shape import ShapeMLP
 from ..models.transform import grid_points
@@ -87,9 +88,12 @@ def plain_instances_masks(
 
 
 def plain_model(model: CanonicalModel) -> CanonicalModel:
-    """A copy of ``model`` whose parameters are contiguous, for ``plain_training_step``."""
+    """A copy of ``model`` whose parameters are contiguous, with torch's own convolutions."""
     copied = copy.deepcopy(model).float().to(memory_format=torch.contiguous_format)
     copied.compiled = False
+    for module in copied.modules():
+        if isinstance(module, DepthwiseConv2d):
+            module.fast = False
     return copied
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .depthwise import with_fast_depthwise
 from .weights import load_weights
 
 
@@ -93,7 +94,7 @@ class EfficientNetLite0(Encoder):
 
         network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         self.conv_stem, self.bn1 = network.conv_stem, network.bn1
-        self.blocks = network.blocks[:5]
+        self.blocks = with_fast_depthwise(network.blocks[:5])
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """See Encoder."""
