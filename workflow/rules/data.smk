@@ -124,7 +124,7 @@ rule tiles:
         settings=config["tiles"],
         percentiles=config["input"]["percentiles"],
         code=code_digest(
-            *(f"data/{name}.py" for name in ("tiles", "placement", "growing", "looks")), *READING
+            *(f"data/{name}.py" for name in ("tiles", "placement", "growing", "looks", "pieces")), *READING
         ),
     message:
         "Cutting tiles: {wildcards.set}"

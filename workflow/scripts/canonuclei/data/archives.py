@@ -37,15 +37,24 @@ class AnnotatedImage:
 
     Attributes:
         image_id: the published id.
-        subset: stage1_train, stage1_test or stage2_test.
+        subset: stage1_train, stage1_test or stage2_test; folder of a lab's own.
         rgb: uint8 (H, W, 3).
-        labels: int32 (H, W); 0 is background, 1…n are the nuclei, each with at least one pixel.
+        labels: int32 (H, W); 0 is background, 1…n are the nuclei, each with at least one pixel; where
+            ``truth`` is mask, 1 is all of them.
+        truth: instances, or mask where nobody marked the nuclei one by one.
+        k_source: what K of a tile is made from: instances, counts, components or none (see `pieces`).
+        count: nuclei in the image by k_source counts.
+        scale: pixels of ``rgb`` a pixel of the file, where it was rescaled.
     """
 
     image_id: str
     subset: str
     rgb: np.ndarray
     labels: np.ndarray
+    truth: str = "instances"
+    k_source: str = "instances"
+    count: int | None = None
+    scale: float = 1.0
 
 
 def read_subset(source: str | Path, subset: str) -> Iterator[AnnotatedImage]:

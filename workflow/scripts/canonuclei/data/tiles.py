@@ -16,6 +16,7 @@ from ..files import atomic_path
 from .archives import AnnotatedImage
 from .growing import GrowingArray
 from .looks import look
+from .pieces import tile_counter
 from .placement import cells, place
 
 # File name, type and shape behind the tile's own number and size. `instances` is a file of its own, since
@@ -30,7 +31,9 @@ TABLE = "tiles.csv"
 COLUMNS = (
     *("tile", "image_id", "subset", "look", "image_height", "image_width", "tile_y", "tile_x"),
     *("cell_y0", "cell_x0", "cell_y1", "cell_x1", "k", "p_low", "p_high", "mean", "std"),
+    *("truth", "k_source", "scale"),
 )
+TEXTS = ("image_id", "subset", "look", "truth", "k_source")
 AGAIN = "remove the folder and run the rule `tiles` again"
 
 
@@ -43,10 +46,11 @@ class Tiles:
         masks: (T, S, S) uint8, 1 in any nucleus, the union of the instance masks.
         valid: (T, S, S) uint8, 0 in the padding beyond the image; both None unless asked for.
         table: (T rows) the columns ``COLUMNS``; lengths in px, origins and cells in image coordinates;
-            ``k`` is the paper's K, the instance masks with at least one pixel in the tile; ``p_low`` ...
-            ``std`` are of the whole image, 0 ... 255.
+            ``k`` is the paper's K, the instance masks with at least one pixel in the tile, or by
+            ``k_source`` an estimate of it (fractional) or nothing (NaN); ``p_low`` ... ``std`` are of the
+            whole image, 0 ... 255; ``truth``, ``k_source`` and ``scale`` as of `archives.AnnotatedImage`.
         instances: (T, S, S) uint16, 0 background, the same nucleus has the same label in all tiles of its
-            image; None unless asked for.
+            image (where ``truth`` is mask, all have 1); None unless asked for.
     """
 
     images: np.ndarray
@@ -102,12 +106,12 @@ def cut_tiles(
             windows = list(_windows(image.labels.shape, size, overlap, border))
             padded = _pad(image, windows[-1][1])
             image_row = _describe(image, percentiles)
+            counter = tile_counter(image, size)
             for place_row, window in windows:
-                instances = padded["instances"][window]
                 for name, file in files.items():
                     file.append(padded[name][window])
-                count = len(np.unique(instances[instances > 0]))
-                rows.append({"tile": len(rows), **image_row, **place_row, "k": count})
+                k = counter(place_row["tile_y"], place_row["tile_x"])
+                rows.append({"tile": len(rows), **image_row, **place_row, "k": k})
         if not rows:
             raise InputError(folder, "the set has no image", "check the split")
         pd.DataFrame(rows)[list(COLUMNS)].to_csv(table, index=False, float_format="%.9g", lineterminator="\n")
@@ -131,7 +135,13 @@ def read_tiles(folder: str | Path, instances: bool = False, masks: bool = True) 
     for path in (*paths.values(), folder / TABLE):
         if not path.is_file():
             raise InputError(path, "missing", "run the rule `tiles`")
-    table = pd.read_csv(folder / TABLE, dtype={"image_id": str, "subset": str, "look": str})
+    # An image may be called NA or 001: only what is empty in a column of numbers is no value
+    table = pd.read_csv(
+        folder / TABLE,
+        dtype=dict.fromkeys(TEXTS, str),
+        keep_default_na=False,
+        na_values={name: [""] for name in COLUMNS if name not in TEXTS},
+    )
     if missing := [name for name in COLUMNS if name not in table]:
         raise InputError(folder / TABLE, f"no column {missing[0]}", AGAIN)
     arrays = {}
@@ -212,6 +222,9 @@ def _describe(image: AnnotatedImage, percentiles: Sequence[float]) -> dict[str, 
         "p_high": float(high),
         "mean": float(image.rgb.mean()),
         "std": float(image.rgb.std()),
+        "truth": image.truth,
+        "k_source": image.k_source,
+        "scale": float(image.scale),
     }
 
 
