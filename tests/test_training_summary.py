@@ -1,4 +1,4 @@
-"""The summary of the training data: sizes come out right although tiles cut nuclei, and K is not peeked at."""
+"""The summary of the training data: sizes are right although tiles cut nuclei, and K is not peeked at."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -5,7 +5,6 @@ Nothing here changes weights. The numbers go into ``model.json`` under ``trainin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
