@@ -25,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md", "LICENSE", "THIRD_PARTY_NOTICES.md"):
         shutil.copy(REPOSITORY / name, folder)
-    ignored = shutil.ignore_patterns("__pycache__", ".partial-*", "*.egg-info")
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
     shutil.copytree(LIBRARY, folder / "workflow" / "scripts" / "canonuclei", ignore=ignored)
     call = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index"]
     done = subprocess.run([*call, "--wheel-dir", "out", "."], cwd=folder, capture_output=True, text=True)
@@ -44,7 +44,9 @@ def test_the_wheel_holds_the_data_files_and_the_licences(wheel: zipfile.ZipFile)
     others = {
         file.relative_to(LIBRARY.parent).as_posix()
         for file in LIBRARY.rglob("*")
-        if file.is_file() and file.suffix not in (".py", ".pyc") and not file.name.startswith(".")
+        if file.is_file()
+        and file.suffix not in (".py", ".pyc")
+        and "/." not in f"/{file.relative_to(LIBRARY).as_posix()}"
     }
     assert "canonuclei/models/default.safetensors" in others
     assert others <= set(names), sorted(others - set(names))
