@@ -45,6 +45,8 @@ def main(
     model = build_model(run["model"], run["encoder"], settings, weights)
     counts = run["supervision"] == "masks+counts"
     training = Batches(tiles / "train", settings, instances=model.needs_instances, counts=counts)
+    if counts:
+        training.check_counted()
     # validation watches the count error of every model; it chooses nothing
     validation = Batches(tiles / "val", settings, instances=False, counts=True)
     table = training.tiles.table

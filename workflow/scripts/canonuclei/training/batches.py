@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.tiles import read_tiles
+from ..errors import InputError
 from ..inputs import normalized, scale_limits, to_network
 from .augment import augment
 
@@ -29,15 +30,23 @@ class Batches:
     def __init__(
         self, folder: Path, settings: dict[str, Any], instances: bool, counts: bool, masks: bool = True
     ) -> None:
+        self.folder = Path(folder)
         self.tiles = read_tiles(folder, instances=instances, masks=masks)
         self.settings, self.with_instances = settings, instances
         self.limits = scale_limits(self.tiles.table, settings["input"])
         self.clip = settings["input"]["normalization"] == "percentile"
+        # Fractional where it is a share of the image's count, NaN where nobody counted
         self.k = torch.from_numpy(self.tiles.table["k"].to_numpy(np.float32)) if counts else None
         self.batch_size = min(settings["training"]["batch_size"], len(self))
 
     def __len__(self) -> int:
         return len(self.tiles.table)
+
+    def check_counted(self) -> None:
+        """Raise an InputError unless every tile has a K, as the count loss needs."""
+        if self.k is None or self.k.isnan().any():
+            remedy = "give data.counts, or train variants without a count loss (alpha: 0)"
+            raise InputError(self.folder / "tiles.csv", "tiles without K, which the count loss needs", remedy)
 
     @property
     def steps(self) -> int:
