@@ -61,7 +61,7 @@ def load_model(path: str | Path | None = None) -> Model:
     """Load a trained model.
 
     Args:
-        path: ``model.safetensors`` of a run (or its folder), with ``model.json`` beside; None: the embedded one.
+        path: ``model.safetensors`` of a run (or its folder), with ``model.json`` beside; None: embedded.
 
     Raises:
         InputError: missing, damaged, or no canonical model.
@@ -79,7 +79,10 @@ def load_model(path: str | Path | None = None) -> Model:
         problem = f"a model of kind {kind}, which places no canonical shapes"
         raise InputError(path, problem, "give one of kind canonical, such as a run of ours-cnt")
     # the kernel that compiles is training's; loading must not wait for a compiler
-    settings = {**described["settings"], "training": {**described["settings"].get("training", {}), "compile": False}}
+    settings = {
+        **described["settings"],
+        "training": {**described["settings"].get("training", {}), "compile": False},
+    }
     network = build_model(kind, described["encoder"], settings, None)
     load_weights(path, network)
     network.eval()

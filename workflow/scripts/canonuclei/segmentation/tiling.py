@@ -54,38 +54,26 @@ class Grid:
 
     @property
     def whole_diameter(self) -> float:
-        """Diameter in px of the image of the largest nucleus that lies whole in the tile that owns its centre."""
+        """Diameter (px) of the largest nucleus that lies whole in the tile that owns its centre."""
         return self.overlap / self.scale
 
-    def owners(self, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which row and column of tiles owns places of the image as it came ((n,) each, pixel centres whole).
-
-        Places beyond the image belong to the outermost tiles.
-        """
-        found = []
-        for name, value in (("y", row), ("x", column)):
-            ends = np.array([end for _, end in self.axis(name)[1]][:-1]) * self.step(name)
-            # pixel j covers j … j + 1 of the half-open cells
-            found.append(np.searchsorted(ends, np.asarray(value, np.float64) + 0.5, side="right"))
-        return found[0], found[1]
-
     def tiles(self) -> pd.DataFrame:
-        """A row a tile, row by row: origin and cell as in tiles.csv, in px of the image as it came.
+        """A row a tile, row by row: origin, cell and image size as in tiles.csv, in px of the image.
 
-        Fractions where it was rescaled; ``column`` and ``row`` are the tile's place among the tiles.
+        Fractions where it was rescaled.
         """
-        (rows, row_cells), (columns, column_cells) = self.axis("y"), self.axis("x")
-        y, x = self.step("y"), self.step("x")
-        records = [
-            {
-                **{"row": i, "column": j, "tile_y": top * y, "tile_x": left * x},
-                **{"cell_y0": row_cells[i][0] * y, "cell_y1": row_cells[i][1] * y},
-                **{"cell_x0": column_cells[j][0] * x, "cell_x1": column_cells[j][1] * x},
-            }
-            for i, top in enumerate(rows)
-            for j, left in enumerate(columns)
-        ]
-        return pd.DataFrame(records)
+        found = {}
+        for name, length in (("y", self.height), ("x", self.width)):
+            origins, own = self.axis(name)
+            starts, stops = np.array(own).T * self.step(name)
+            stops[-1] = length  # and not a rounding error away from it
+            found[name] = pd.DataFrame(
+                {f"tile_{name}": np.array(origins) * self.step(name)}
+                | {f"cell_{name}0": starts, f"cell_{name}1": stops}
+            )
+        return (
+            found["y"].merge(found["x"], how="cross").assign(image_height=self.height, image_width=self.width)
+        )
 
 
 def cut(image: np.ndarray, grid: Grid, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -97,8 +85,8 @@ def cut(image: np.ndarray, grid: Grid, batch: int) -> Iterator[tuple[np.ndarray,
         batch: tiles at a time; the last batch may have fewer.
 
     Yields:
-        (B,) numbers of the tiles, and (B, size, size, 3) uint8. Where the image is smaller than a tile, the rest
-        has its median colour, as in training.
+        (B,) numbers of the tiles, and (B, size, size, 3) uint8. Where the image is smaller than a tile,
+        the rest has its median colour, as in training.
     """
     size = grid.size
     places = [(y, x) for y in grid.axis("y")[0] for x in grid.axis("x")[0]]

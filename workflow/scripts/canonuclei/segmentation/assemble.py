@@ -1,0 +1,111 @@
+"""From candidates to nuclei, label image and table at a threshold: no network is needed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..nuclei.fused import FusedShape
+from ..nuclei.placed import canonical_pieces
+from ..nuclei.resolve import MARGIN, merge_heads, resolve
+from ..nuclei.rows import NUMBERS
+from .labelling import Nuclei, label_image, pixel_sums
+from .result import Segmentation
+from .table import FRAME, columns_of, micron_columns, shape_columns
+from .tiling import Grid
+
+
+def grid_of(metadata: dict[str, Any]) -> Grid:
+    """The tiles that a segmentation was made from."""
+    sizes = *metadata["image_size"], *metadata["scaled_size"]
+    return Grid(*sizes, metadata["scale"], metadata["tile_size"], metadata["tile_overlap"])
+
+
+def check_threshold(threshold: float, keep: float) -> None:
+    """Raise an InputError unless ``keep`` ≤ threshold < 1."""
+    if not keep <= threshold < 1:
+        problem = f"{threshold:g} is not from {keep:g} (the least p that the table keeps) to 1"
+        raise InputError("threshold", problem, "0.5 is the default")
+
+
+def assemble(found: Segmentation, threshold: float, fused: FusedShape | None = None) -> Segmentation:
+    """Nuclei, label image and table from the candidates.
+
+    Args:
+        found: its candidates, shape and metadata are read, and its picture, if any, for the intensities.
+        threshold: of p(s) · p(z).
+        fused: the shape for rendering, if at hand.
+
+    Returns:
+        A new segmentation; disagreements are carried over where a nucleus has the same id.
+
+    Raises:
+        InputError: a threshold below the least p(z) of the candidates, or not below 1.
+    """
+    start, metadata = time.perf_counter(), dict(found.metadata)
+    check_threshold(threshold, metadata["keep"])
+    grid, candidates = grid_of(metadata), found.candidates.reset_index(drop=True)
+    pieces = canonical_pieces(candidates, grid.tiles(), fused or FusedShape(found.shape), threshold)
+    heads = merge_heads(pieces, resolve(pieces, MARGIN / grid.scale), metadata["merge_overlap"])
+    labels, nuclei = label_image(pieces, heads)
+    # ids count from 1 in the candidates' order
+    position = np.searchsorted(candidates["id"].to_numpy(), pieces.ids)
+    group = pd.array([pd.NA] * len(candidates), dtype="Int64")
+    for head, members in zip(nuclei.heads, nuclei.members, strict=True):
+        group[position[members]] = int(pieces.ids[head])
+    candidates["group"] = group
+    table = _table(found, candidates, position, nuclei, labels, threshold)
+    metadata |= {"threshold": threshold, "nuclei": len(table)}
+    metadata["seconds"] = {**metadata.get("seconds", {}), "assembly": round(time.perf_counter() - start, 3)}
+    return replace(found, labels=labels, nuclei=table, candidates=candidates, metadata=metadata)
+
+
+def _table(
+    found: Segmentation,
+    candidates: pd.DataFrame,
+    position: np.ndarray,
+    nuclei: Nuclei,
+    labels: np.ndarray,
+    threshold: float,
+) -> pd.DataFrame:
+    metadata = found.metadata
+    rows = candidates.iloc[position[nuclei.heads]].reset_index(drop=True)
+    groups = [candidates.iloc[position[members]] if len(members) > 1 else () for members in nuclei.members]
+    shapes = shape_columns(rows, groups, found.shape, threshold)
+    table = pd.concat([rows[["id", *NUMBERS, *FRAME]], shapes], axis=1)
+    if microns := metadata["pixel_size_um"]:
+        table = pd.concat([table, micron_columns(shapes, tuple(microns))], axis=1)
+    height, width = labels.shape
+    table["touches_border"] = [
+        int(
+            (box[0] == 0 and mask[0].any())
+            or (box[1] == 0 and mask[:, 0].any())
+            or (box[2] == height and mask[-1].any())
+            or (box[3] == width and mask[:, -1].any())
+        )
+        for box, mask in zip(nuclei.boxes.tolist(), nuclei.masks, strict=True)
+    ]
+    table["merged_from"] = [
+        ";".join(str(one) for one in sorted(set(members["id"]) - {head})) if len(members) else ""
+        for head, members in zip(rows["id"].tolist(), groups, strict=True)
+    ]
+    channels = len(metadata["channels"])
+    pixels, ids = None if found.picture is None else found.picture.pixels, table["id"].to_numpy()
+    counts, sums = pixel_sums(labels, pixels, int(ids.max(initial=0)))
+    for channel in range(channels):
+        mean = np.nan if sums is None else sums[ids, channel] / counts[ids]
+        table[f"intensity_mean-{channel}"] = mean
+    table["overlap"] = nuclei.overlap
+    known = (
+        {}
+        if found.nuclei is None
+        else dict(zip(found.nuclei["id"], found.nuclei["disagreement"], strict=True))
+    )
+    table["disagreement"] = np.array([known.get(one, np.nan) for one in ids.tolist()], np.float64)
+    table["doubt"] = ""
+    return table[columns_of(channels, bool(microns))]
