@@ -14,7 +14,7 @@ from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
 from canonuclei.evaluation.aggregate import pooled
 from canonuclei.evaluation.approaches import score_run
-from canonuclei.evaluation.frames import image_frames, tile_frames
+from canonuclei.evaluation.frames import GroundTruth
 from canonuclei.evaluation.labels import score_labels
 from canonuclei.evaluation.references import score_references
 from canonuclei.evaluation.scores import read_scores, write_scores
@@ -61,9 +61,11 @@ def sets(tmp_path_factory) -> tuple[Path, Path]:
 
 def test_every_true_pixel_is_scored_once(sets) -> None:
     pixels = {name: int((labelled(name) > 0).sum()) for name in SIZES}
-    for frames in (tile_frames(sets[0]), image_frames(sets[0])):
-        for name, count in pixels.items():
-            assert sum(frame.truth.nnz for frame in frames if frame.image == name) == count
+    truth = GroundTruth(sets[0])
+    assert truth.images == list(SIZES)
+    for name, count in pixels.items():
+        for frames in (truth.tiles(name), [truth.whole(name)]):
+            assert sum(frame.truth.nnz for frame in frames) == count
 
 
 def rle_files(sets, folder: Path, model: str, label: str) -> list[Path]:

@@ -6,7 +6,7 @@ from skimage.draw import ellipse
 from skimage.measure import regionprops
 
 from canonuclei.evaluation.ellipses import moment_ellipses
-from canonuclei.evaluation.watershed import components, count_watershed, distance_watershed, otsu_mask
+from canonuclei.evaluation.watershed import Basins, components, distance_watershed, otsu_mask
 
 
 def discs(*centres: tuple[int, int], radius: int = 10, size: int = 64) -> np.ndarray:
@@ -30,14 +30,14 @@ def test_watershed_parts_touching_discs() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_count_watershed_makes_as_many_basins_as_asked(count: int) -> None:
-    assert len(np.unique(count_watershed(TOUCHING, count))) - 1 == count
+    assert len(np.unique(Basins(TOUCHING).by_count(count))) - 1 == count
 
 
 def test_watersheds_of_an_empty_and_of_a_full_mask() -> None:
-    for method in (components, lambda m: distance_watershed(m, 5), lambda m: count_watershed(m, 1)):
+    for method in (components, lambda m: distance_watershed(m, 5), lambda m: Basins(m).by_count(1)):
         assert method(np.zeros((16, 16), bool)).max() == 0
         assert method(np.ones((16, 16), bool)).max() == 1
-    assert count_watershed(TOUCHING, 0).max() == 0
+    assert Basins(TOUCHING).by_count(0).max() == 0
 
 
 @pytest.mark.parametrize("bright", [True, False])

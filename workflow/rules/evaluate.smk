@@ -2,8 +2,9 @@
 from canonuclei.evaluation.about import about_config
 
 # Code that makes a score: truth, masks and how they match
-SCORING = ("nuclei", "models/shape.py", "models/transform.py") + tuple(
-    f"evaluation/{name}.py" for name in ("approaches", "frames", "matching", "pixels", "scores", "watershed")
+SCORING = ("nuclei", "models/shape.py", "models/transform.py", "data/assemble.py") + tuple(
+    f"evaluation/{name}.py"
+    for name in ("approaches", "frames", "instances", "matching", "pixels", "scores", "watershed")
 )
 TABULATING = ("data/looks.py",) + tuple(
     f"evaluation/{name}.py"
@@ -47,12 +48,15 @@ rule evaluate:
         predictions=prediction_files,
         tiles=TEST_TILES[0],
         whole=f"{RESULTS}/tiles/whole/tiles.csv",
+        # the nuclei counted, where there are no instance labels
+        images=f"{RESULTS}/images.csv",
     output:
         f"{RESULTS}/scores/{{run}}.csv.gz",
     log:
         f"{LOGS}/evaluate_{{run}}.log",
     conda:
         "../../envs/torch.yaml"
+    threads: workflow.cores
     resources:
         mem_mb=4000,
         runtime=60,
@@ -69,12 +73,14 @@ rule references:
     input:
         TEST_TILES,
         tiles=TEST_TILES[0],
+        images=f"{RESULTS}/images.csv",
     output:
         f"{RESULTS}/scores/references.csv.gz",
     log:
         f"{LOGS}/references.log",
     conda:
         "../../envs/python.yaml"
+    threads: workflow.cores
     resources:
         mem_mb=4000,
         runtime=60,
@@ -93,12 +99,14 @@ rule score_labels:
         tiles=TEST_TILES[0],
         # each of them, for a folder is not newer when one of its images is edited in place
         images=lambda wildcards: files_in(config["evaluation"]["labels"][wildcards.name]),
+        counts=f"{RESULTS}/images.csv",
     output:
         f"{RESULTS}/scores/labels/{{name}}.csv.gz",
     log:
         f"{LOGS}/score_labels_{{name}}.log",
     conda:
         "../../envs/python.yaml"
+    threads: workflow.cores
     params:
         folder=lookup(within=config, dpath="evaluation/labels/{name}"),
         code=code_digest("evaluation/labels.py", *SCORING),
@@ -134,6 +142,8 @@ rule table1_from_nuclei:
         TEST_TILES,
         tiles=TEST_TILES[0],
         whole=f"{RESULTS}/tiles/whole/tiles.csv",
+        images=f"{RESULTS}/images.csv",
+        labels=expand(f"{RESULTS}/scores/labels/{{name}}.csv.gz", name=config["evaluation"]["labels"]),
         # None where nothing is published: the script says so in one line
         nuclei=files_in(f"{PUBLISHED}/nuclei"),
         config=files_in(PUBLISHED, "config.yaml"),
@@ -143,6 +153,7 @@ rule table1_from_nuclei:
         f"{LOGS}/table1_from_nuclei.log",
     conda:
         "../../envs/torch.yaml"
+    threads: workflow.cores
     params:
         published=PUBLISHED,
         about=ABOUT,

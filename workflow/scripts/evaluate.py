@@ -11,9 +11,27 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(predictions: list[str], tiles: str, whole: str, distance: int, output: str) -> None:
-    """Write the scores of the run whose files ``predictions`` are; ``tiles``, ``whole``: their tiles.csv."""
-    scores = score_run(predictions, Path(tiles).parent, Path(whole).parent, distance)
+def main(
+    predictions: list[str],
+    tiles: str,
+    whole: str,
+    distance: int,
+    output: str,
+    images: str | None = None,
+    processes: int = 1,
+) -> None:
+    """Write a run's scores.
+
+    Args:
+        predictions: its files.
+        tiles, whole: tiles.csv of the two sets.
+        distance: px between the markers of +WS.
+        output: the table of scores.
+        images: images.csv, with the nuclei counted where there are no instance labels.
+        processes: to compute with.
+    """
+    folders = Path(tiles).parent, Path(whole).parent
+    scores = score_run(predictions, *folders, distance, images, processes)
     write_scores(output, scores)
     print(f"{len(scores)} rows: {', '.join(scores['approach'].unique())}")
 
@@ -26,4 +44,6 @@ if __name__ == "__main__":
             snakemake.input.whole,
             snakemake.params.distance,
             snakemake.output[0],
+            snakemake.input.images,
+            snakemake.threads,
         )

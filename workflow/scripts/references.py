@@ -11,13 +11,19 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(tiles: str, distance: int, output: str) -> None:
-    """Write the references' scores on the tiles of ``tiles`` (tiles.csv of the set test)."""
-    scores = score_references(Path(tiles).parent, distance)
+def main(tiles: str, distance: int, output: str, images: str | None = None, processes: int = 1) -> None:
+    """Write the references' scores on the tiles of ``tiles`` (tiles.csv of the set test); see evaluate.py."""
+    scores = score_references(Path(tiles).parent, distance, images, processes)
     write_scores(output, scores)
     print(f"{len(scores)} rows: {', '.join(scores['approach'].unique())}")
 
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        main(snakemake.input.tiles, snakemake.params.distance, snakemake.output[0])
+        main(
+            snakemake.input.tiles,
+            snakemake.params.distance,
+            snakemake.output[0],
+            snakemake.input.images,
+            snakemake.threads,
+        )

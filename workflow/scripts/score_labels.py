@@ -11,13 +11,22 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(folder: str, name: str, tiles: str, output: str) -> None:
+def main(
+    folder: str, name: str, tiles: str, output: str, images: str | None = None, processes: int = 1
+) -> None:
     """Write the scores of the label images in ``folder``, called ``name``, on the tiles of ``tiles``."""
-    scores = score_labels(folder, name, Path(tiles).parent)
+    scores = score_labels(folder, name, Path(tiles).parent, images, processes)
     write_scores(output, scores)
     print(f"{name}: {scores['image'].nunique()} label images of {folder}")
 
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        main(snakemake.params.folder, snakemake.wildcards.name, snakemake.input.tiles, snakemake.output[0])
+        main(
+            snakemake.params.folder,
+            snakemake.wildcards.name,
+            snakemake.input.tiles,
+            snakemake.output[0],
+            snakemake.input.counts,
+            snakemake.threads,
+        )

@@ -1,5 +1,6 @@
 """The tables again, from the published predictions and the ground truth alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from canonuclei.errors import InputError
 from canonuclei.evaluation.about import about_config
 from canonuclei.evaluation.approaches import ending_of, score_run
 from canonuclei.evaluation.references import score_references
-from canonuclei.evaluation.scores import write_scores
+from canonuclei.evaluation.scores import read_scores, write_scores
 from canonuclei.evaluation.tables import write_tables
 from canonuclei.logs import log_to
 
@@ -51,7 +52,15 @@ def settings_of(
 
 
 def main(
-    published: Path, tiles: Path, whole: Path, folder: Path, about: dict[str, Any], evaluation: dict[str, Any]
+    published: Path,
+    tiles: Path,
+    whole: Path,
+    folder: Path,
+    about: dict[str, Any],
+    evaluation: dict[str, Any],
+    images: Path | None = None,
+    labels: Sequence[str | Path] = (),
+    processes: int = 1,
 ) -> None:
     """Score every published run and the references, and write scores and tables to ``folder``.
 
@@ -60,6 +69,9 @@ def main(
         tiles, whole: folders of the sets of tiles.
         folder: for the tables.
         about, evaluation: of the config at hand, for runs that were published without their own.
+        images: images.csv, with the nuclei counted where there are no instance labels.
+        labels: scores of other tools' label images, whose rows stand in the tables too.
+        processes: to compute with.
     """
     runs = runs_of(published)
     about, evaluation = settings_of(published, about, evaluation)
@@ -67,13 +79,13 @@ def main(
     scores = {}
     for run, files in runs.items():
         print(f"scoring {run}", flush=True)
-        scores[run] = score_run(files, tiles, whole, distance)
-    scores["references"] = score_references(tiles, distance)
+        scores[run] = score_run(files, tiles, whole, distance, images, processes)
+    scores["references"] = score_references(tiles, distance, images, processes)
     for name, table in scores.items():
         write_scores(folder / "scores" / f"{name}.csv.gz", table)
     write_tables(
         folder,
-        pd.concat(scores.values(), ignore_index=True),
+        pd.concat([*scores.values(), read_scores(labels)], ignore_index=True),
         about,
         resamples=evaluation["bootstrap"],
         seed=evaluation["seed"],
@@ -91,4 +103,7 @@ if __name__ == "__main__":
             Path(snakemake.output.table1).parent,
             snakemake.params.about,
             snakemake.params.evaluation,
+            snakemake.input.images,
+            snakemake.input.labels,
+            snakemake.threads,
         )

@@ -21,6 +21,10 @@ class InputError(Exception):
         self.where, self.problem, self.remedy = str(where), problem, remedy
         super().__init__(f"{where}: {problem} ({remedy})")
 
+    def __reduce__(self) -> tuple:
+        # by default it would be made again from its one line: it could not come back from another process
+        return type(self), (self.where, self.problem, self.remedy)
+
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:

@@ -12,7 +12,7 @@ from .bootstrap import SUMS, pooled_metrics
 from .frames import LOOSE_THRESHOLDS
 from .matching import THRESHOLDS
 from .pixels import f1, ratio
-from .scores import KEYS, TP
+from .scores import KEYS, TP, summable
 
 METRIC_COLUMNS = ["iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10", "tp", "fp", "fn", "count_mae"]
 CURVE_COLUMNS = [*KEYS, "iou_threshold", "tp", "fp", "fn", "f1"]
@@ -28,6 +28,7 @@ def pooled(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:
 
     ``f1_mean_9`` and ``f1_mean_10`` are means of the pooled F1 at IoU 0.1 … 0.9 and 0.1 … 1.0;
     tp, fp and fn are counted at 0.5; ``count_mae`` is the mean over tiles of |predicted − true nuclei|.
+    Where there are no instance labels, F1 and its counts are empty, and so is the count error of tiles.
 
     Args:
         scores: rows of one scope.
@@ -36,14 +37,11 @@ def pooled(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:
     Returns:
         ``by`` and ``METRIC_COLUMNS``; empty where nuclei were not predicted, or nothing was there to score.
     """
-    scores = scores.assign(error=(scores["predicted_nuclei"] - scores["true_nuclei"]).abs().astype("Float64"))
-    groups = scores.groupby(list(by), dropna=False, sort=False)
-    sums = groups[SUMS].sum(min_count=1)
+    sums = summable(scores).groupby(list(by), dropna=False, sort=False)[SUMS].sum(min_count=1)
     table = pd.DataFrame(pooled_metrics(sums.to_numpy(dtype=float, na_value=np.nan)), index=sums.index)
     table["tp"] = sums["tp_5"]
     table["fp"] = sums["predicted_nuclei"] - sums["tp_5"]
-    table["fn"] = (sums["true_nuclei"] - sums["tp_5"]).where(sums["tp_5"].notna())
-    table["count_mae"] = groups["error"].mean().astype(float)
+    table["fn"] = sums["true_nuclei"] - sums["tp_5"]
     return _ordered(table.reset_index(), [*by, *METRIC_COLUMNS])
 
 
@@ -66,8 +64,8 @@ def by_look(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def f1_curves(scores: pd.DataFrame) -> pd.DataFrame:
-    """Pooled F1 at each of the ten thresholds, of the approaches that predict nuclei."""
-    scores = scores[scores["predicted_nuclei"].notna()]
+    """Pooled F1 at each of the ten thresholds, of the approaches and tiles where nuclei were matched."""
+    scores = summable(scores[scores[TP[0]].notna()])
     sums = _ordered(scores.groupby(KEYS, dropna=False, sort=False)[SUMS].sum().reset_index(), None)
     parts = []
     for tenths in THRESHOLDS:
@@ -88,7 +86,7 @@ def mean_f1_readings(scores: pd.DataFrame) -> pd.DataFrame:
     (precision and recall from the two); ``f1_mean_10_tiles``: the mean over tiles of each tile's F1, where a
     tile with neither truth nor prediction counts 1. The other two are as in ``pooled``.
     """
-    scores = scores[scores["predicted_nuclei"].notna()]
+    scores = scores[scores[TP[0]].notna()]
     groups = scores.groupby(KEYS, dropna=False, sort=False)
     sums = groups.sum(numeric_only=True).astype(float)
     loose = [f1(sums[name], sums["true_nuclei"], sums["predicted_nuclei"]) for name in TP]

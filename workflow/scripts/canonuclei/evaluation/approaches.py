@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +12,25 @@ from scipy.sparse import csr_array
 from ..errors import InputError
 from ..nuclei.fused import FusedShape
 from ..nuclei.rle_file import read_rle, tile_masks
-from ..nuclei.rows import nuclei_masks
 from ..nuclei.stitch import stitch, stitch_masks, stitch_semantic
 from ..nuclei.tables import read_nuclei, read_shape
-from .frames import Frame, image_frames, read_table, score, tile_frames
+from .frames import Frame, GroundTruth, read_table, score
+from .instances import TileInstances
 from .matching import drop_empty, labels_to_sparse, masks_to_sparse
-from .scores import score_table
+from .scores import Row, Rows, score_images
 from .watershed import components, distance_watershed
 
-Row = dict[str, object]
 # What follows a run's name in its files of predictions; the longer first
 ENDINGS = ("whole.rle.json.gz", "grid32.rle.json.gz", "rle.json.gz", "whole.csv.gz", "csv.gz", "shape.json")
 
 
 def score_run(
-    files: Sequence[str | Path], tiles: str | Path, whole: str | Path, distance: int
+    files: Sequence[str | Path],
+    tiles: str | Path,
+    whole: str | Path,
+    distance: int,
+    images: str | Path | None = None,
+    processes: int = 1,
 ) -> pd.DataFrame:
     """Scores of one run, over tiles and over whole images.
 
@@ -37,20 +41,22 @@ def score_run(
         tiles: folder of the set ``test``.
         whole: folder of the set ``whole``.
         distance: px between the markers of +WS.
+        images: images.csv with the nuclei counted, for sets without instance labels.
+        processes: that images are shared out to.
 
     Returns:
         The table of scores.
     """
-    paths = _by_ending(files)
+    paths, truth = _by_ending(files), GroundTruth(tiles, images)
     if "shape.json" in paths:
-        rows = list(canonical_rows(paths, tiles, whole))
+        of_image = canonical_rows(paths, truth, whole)
     else:
-        rows = list(rival_rows(paths["rle.json.gz"], paths["whole.rle.json.gz"], tiles, whole, distance))
-    return score_table(rows)
+        of_image = rival_rows(paths["rle.json.gz"], paths["whole.rle.json.gz"], truth, whole, distance)
+    return score_images(of_image, truth.images, processes)
 
 
-def canonical_rows(paths: dict[str, Path], tiles: str | Path, whole: str | Path) -> Iterator[Row]:
-    """Rows of ``Ours`` and its like, by the grid that their masks were sampled on.
+def canonical_rows(paths: dict[str, Path], truth: GroundTruth, whole: str | Path) -> Callable[[str], Rows]:
+    """What gives an image's rows of ``Ours`` and its like, by the grid that their masks were sampled on.
 
     The training grid over tiles, as its file names it (paper: 32); one point a pixel of the tile (128)
     without and with +P, over tiles and whole images. Where the two are the same, the finer alone.
@@ -59,61 +65,79 @@ def canonical_rows(paths: dict[str, Path], tiles: str | Path, whole: str | Path)
     fused, threshold, label = FusedShape(shape), settings["threshold"], settings["label"]
     keys = _run_keys(settings, paths["shape.json"])
     fine = keys | {"grid": _whole_number(settings, "tile_size", paths["shape.json"])}
-    frames = tile_frames(tiles)
-    by_tile = _by_tile(_read_nuclei_of(paths["csv.gz"], tiles))
-    for merged, approach in ((False, label), (True, f"{label}+P")):
-        for frame in frames:
-            rows = by_tile(frame.image, frame.tile_y, frame.tile_x)
-            masks = nuclei_masks(rows, fused, threshold, merged)[0]
-            yield fine | {"approach": approach} | score(frame, masks_to_sparse(frame.crop(masks)))
-    if "grid32.rle.json.gz" in paths:
-        yield from _coarse_rows(paths["grid32.rle.json.gz"], frames, fine | {"approach": label})
-    nuclei, table = _read_nuclei_of(paths["whole.csv.gz"], whole), read_table(whole)
-    for frame in image_frames(tiles):
-        own = nuclei[nuclei["image"] == frame.image], table[table["image_id"] == frame.image]
-        for merged, approach in ((False, label), (True, f"{label}+P")):
-            stitched = stitch(*own, fused, threshold, merged)
-            yield fine | {"approach": approach} | score(frame, drop_empty(csr_array(stitched.masks)))
+    approaches = ((False, label), (True, f"{label}+P"))
+    in_tiles = TileInstances(_read_nuclei_of(paths["csv.gz"], truth.folder), fused, threshold)
+    coarse = _coarse_rows(paths, fine | {"approach": label})
+    of_whole = dict(tuple(_read_nuclei_of(paths["whole.csv.gz"], whole).groupby("image", sort=False)))
+    nothing, whole_tiles = read_nuclei(paths["whole.csv.gz"]).iloc[:0], read_table(whole)
+
+    def of_image(image: str) -> Rows:
+        frames = truth.tiles(image)
+        for frame, *found in zip(frames, *in_tiles.of_frames(frames), strict=True):
+            for block, (_, approach) in enumerate(approaches):
+                yield block, fine | {"approach": approach} | score(frame, found[block])
+        for frame in frames if coarse else ():
+            yield 2, coarse(frame)
+        frame, own = truth.whole(image), whole_tiles[whole_tiles["image_id"] == image]
+        for merged, approach in approaches:
+            stitched = stitch(of_whole.get(image, nothing), own, fused, threshold, merged)
+            yield 3, fine | {"approach": approach} | score(frame, drop_empty(csr_array(stitched.masks)))
+
+    return of_image
 
 
-def _coarse_rows(path: Path, frames: list[Frame], keys: Row) -> Iterator[Row]:
-    """Rows of a canonical run's masks on its training grid; none where that is the grid of ``keys``."""
+def _coarse_rows(paths: dict[str, Path], keys: Row) -> Callable[[Frame], Row] | None:
+    """What gives a tile's row of masks on the training grid; None where ``keys`` has that grid."""
+    if (path := paths.get("grid32.rle.json.gz")) is None:
+        return None
     document = read_rle(path)
-    grid = _whole_number(document, "grid", path)
+    grid, entries = _whole_number(document, "grid", path), _entries(path, document)
     if grid == keys["grid"]:
-        return
-    for frame, mask, masks, _ in _with_masks(path, frames, document):
-        yield keys | {"grid": grid} | score(frame, masks_to_sparse(frame.crop(masks)), frame.crop(mask))
+        return None
+
+    def of_frame(frame: Frame) -> Row:
+        mask, masks, _ = entries(frame.image, frame.tile_y, frame.tile_x)
+        return keys | {"grid": grid} | score(frame, masks_to_sparse(frame.crop(masks)), frame.crop(mask))
+
+    return of_frame
 
 
 def rival_rows(
-    path: Path, whole_path: Path, tiles: str | Path, whole: str | Path, distance: int
-) -> Iterator[Row]:
-    """Rows of a model that gives masks: plain, +CC and +WS of a semantic one; instances of Mask R-CNN."""
+    path: Path, whole_path: Path, truth: GroundTruth, whole: str | Path, distance: int
+) -> Callable[[str], Rows]:
+    """What gives an image's rows of a model that gives masks.
+
+    Plain, +CC and +WS of a semantic one; instances of Mask R-CNN.
+    """
     document = read_rle(path)
     keys, label = _run_keys(document, path), document["label"]
     semantic = document["model"] != "maskrcnn"
     methods = _semantic_methods(document, distance)
-    for frame, mask, masks, _ in _with_masks(path, tile_frames(tiles), document):
-        if not semantic:
-            yield keys | {"approach": label} | score(frame, masks_to_sparse(frame.crop(masks)))
-        for approach, method in methods.items():
-            # Instances are found in the whole tile that the model saw, then clipped to the cell
-            found = None if method is None else labels_to_sparse(frame.crop(method(mask)))
-            yield keys | {"approach": approach} | score(frame, found, frame.crop(mask))
-    table, entries = read_table(whole), _entries(whole_path, read_rle(whole_path))
-    for frame in image_frames(tiles):
-        rows = table[table["image_id"] == frame.image]
-        parts = [entries(frame.image, row.tile_y, row.tile_x) for row in rows.itertuples()]
+    entries, table = _entries(path, document), read_table(whole)
+    whole_entries = _entries(whole_path, read_rle(whole_path))
+
+    def of_image(image: str) -> Rows:
+        for frame in truth.tiles(image):
+            mask, masks, _ = entries(image, frame.tile_y, frame.tile_x)
+            if not semantic:
+                yield 0, keys | {"approach": label} | score(frame, masks_to_sparse(frame.crop(masks)))
+            for approach, method in methods.items():
+                # Instances are found in the whole tile that the model saw, then clipped to the cell
+                found = None if method is None else labels_to_sparse(frame.crop(method(mask)))
+                yield 0, keys | {"approach": approach} | score(frame, found, frame.crop(mask))
+        frame, rows = truth.whole(image), table[table["image_id"] == image]
+        parts = [whole_entries(image, row.tile_y, row.tile_x) for row in rows.itertuples()]
         if not semantic:
             records = zip(rows.to_dict("records"), parts, strict=True)
             stitched = stitch_masks([(row, masks, scores) for row, (_, masks, scores) in records])
-            yield keys | {"approach": label} | score(frame, drop_empty(csr_array(stitched.masks)))
-            continue
+            yield 1, keys | {"approach": label} | score(frame, drop_empty(csr_array(stitched.masks)))
+            return
         mask = stitch_semantic(rows, np.array([mask for mask, _, _ in parts]))
         for approach, method in methods.items():
             found = None if method is None else labels_to_sparse(method(mask))
-            yield keys | {"approach": approach} | score(frame, found, mask)
+            yield 1, keys | {"approach": approach} | score(frame, found, mask)
+
+    return of_image
 
 
 def _semantic_methods(document: dict, distance: int) -> dict[str, Callable[[np.ndarray], np.ndarray] | None]:
@@ -159,12 +183,6 @@ def _read_nuclei_of(path: Path, tiles: str | Path) -> pd.DataFrame:
     return nuclei
 
 
-def _by_tile(nuclei: pd.DataFrame) -> Callable[[str, int, int], pd.DataFrame]:
-    groups = dict(tuple(nuclei.groupby(["image", "tile_y", "tile_x"], sort=False)))
-    nothing = nuclei.iloc[:0]
-    return lambda image, y, x: groups.get((image, y, x), nothing)
-
-
 def _entries(
     path: Path, document: dict
 ) -> Callable[[str, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -177,15 +195,6 @@ def _entries(
         return tile_masks(tiles[image, y, x], document["tile_size"])
 
     return look_up
-
-
-def _with_masks(
-    path: Path, frames: list[Frame], document: dict
-) -> Iterator[tuple[Frame, np.ndarray, np.ndarray, np.ndarray]]:
-    """Each frame with its mask, instances and scores from a file of run lengths."""
-    entries = _entries(path, document)
-    for frame in frames:
-        yield frame, *entries(frame.image, frame.tile_y, frame.tile_x)
 
 
 def ending_of(file: Path) -> str | None:

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from .pixels import dice, f1, iou
-from .scores import PIXELS, TP
+from .pixels import dice, f1, iou, ratio
+from .scores import PIXELS, TP, summable
 
-METRICS = ("iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10")
-PIXEL_METRICS = METRICS[:2]
+METRICS = ("iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10", "count_mae")
 COLUMNS = ["approach_a", "approach_b", "encoder", "seed", "scope", "grid_a", "grid_b", "metric"]
 COLUMNS += ["difference", "low", "high", "images"]
-SUMS = [*PIXELS, "true_nuclei", "predicted_nuclei", *TP]
+SUMS = [*PIXELS, "true_nuclei", "predicted_nuclei", *TP, "count_error", "counted"]
 RIVALS = ("Semantic+WS", "DeepLabV3+WS", "Otsu+WS", "Mask R-CNN")
 
 
@@ -25,7 +24,7 @@ def pooled_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
         sums: (..., len(SUMS)) sums over tiles or images, ordered as ``SUMS``; NaN what was not predicted.
 
     Returns:
-        ``METRICS`` → (...) fractions in 0…1.
+        ``METRICS`` → (...) fractions in 0…1; ``count_mae`` in nuclei a tile (or image).
     """
     part = dict(zip(SUMS, np.moveaxis(np.asarray(sums, dtype=float), -1, 0), strict=True))
     scores = np.stack([f1(part[name], part["true_nuclei"], part["predicted_nuclei"]) for name in TP])
@@ -35,6 +34,7 @@ def pooled_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
         "f1_50": scores[4],
         "f1_mean_9": scores[:9].mean(axis=0),
         "f1_mean_10": scores.mean(axis=0),
+        "count_mae": ratio(part["count_error"], part["counted"]),
     }
 
 
@@ -50,10 +50,10 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
         seed: of the draws.
 
     Returns:
-        Columns ``COLUMNS``, in fractions.
+        Columns ``COLUMNS``, in fractions; of ``count_mae`` in nuclei (a lower one is better).
     """
     keys = ["approach", "encoder", "grid", "seed", "scope"]
-    numbers = scores.assign(grid=scores["grid"].fillna(0), seed=scores["seed"].fillna(-1))
+    numbers = summable(scores).assign(grid=scores["grid"].fillna(0), seed=scores["seed"].fillna(-1))
     per_image = numbers.groupby([*keys, "image"])[SUMS].sum(min_count=1)
     present = dict(tuple(per_image.groupby(level=keys)))
     rows = []

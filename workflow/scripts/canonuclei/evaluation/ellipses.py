@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from .matching import labels_to_sparse
 
@@ -22,15 +22,14 @@ def moment_ellipses(labels: np.ndarray) -> csr_array:
     """
     truth = labels_to_sparse(labels)
     width = labels.shape[1]
-    masks = []
+    pixels = [np.zeros(0, dtype=np.int64)]
     for first, last in zip(truth.indptr[:-1], truth.indptr[1:], strict=True):
         points = np.stack(np.divmod(truth.indices[first:last], width)).astype(float)
         centre = points.mean(axis=1)
         covariance = (points - centre[:, None]) @ (points - centre[:, None]).T / points.shape[1]
-        pixels = _ellipse_pixels(centre, covariance + np.eye(2) / 12, labels.shape)
-        ones = np.ones(len(pixels), dtype=np.int64)
-        masks.append(csr_array((ones, (np.zeros_like(pixels), pixels)), shape=(1, labels.size)))
-    return csr_array(vstack(masks)) if masks else truth
+        pixels.append(_ellipse_pixels(centre, covariance + np.eye(2) / 12, labels.shape))
+    indices, ends = np.concatenate(pixels), np.cumsum([len(own) for own in pixels])
+    return csr_array((np.ones(len(indices), dtype=np.int32), indices, ends), shape=truth.shape)
 
 
 def _ellipse_pixels(centre: np.ndarray, covariance: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,32 +9,40 @@ import pandas as pd
 from skimage.io import imread
 
 from ..errors import InputError
-from .frames import image_frames, score, tile_frames
+from .frames import GroundTruth, score
 from .matching import labels_to_sparse
-from .scores import score_table
+from .scores import Rows, score_images
 
 SUFFIXES = (".tif", ".tiff", ".png")
 SUPERVISION = "unstated"  # what another tool was told is not ours to say
 
 
-def score_labels(folder: str | Path, name: str, tiles: str | Path) -> pd.DataFrame:
+def score_labels(
+    folder: str | Path, name: str, tiles: str | Path, images: str | Path | None = None, processes: int = 1
+) -> pd.DataFrame:
     """Scores of a folder of label images, over whole images and cut at the tiles' cells.
 
     Args:
         folder: holds ``<image_id>.tif`` (or .tiff, .png) for every test image: integers, 0 background.
         name: the approach's name in the tables.
         tiles: folder of the set ``test``.
+        images: images.csv with the nuclei counted, for sets without instance labels.
+        processes: that images are shared out to.
 
     Raises:
         InputError: an image is missing, unreadable, no label image, or of another size.
     """
     if not Path(folder).is_dir():
         raise InputError(folder, "no such folder", "name it in the config: evaluation.labels")
-    whole = image_frames(tiles)
-    found = {frame.image: read_labels(folder, frame.image, frame.labels.shape) for frame in whole}
-    keys = {"approach": name, "supervision": SUPERVISION}
-    frames = [*tile_frames(tiles), *whole]
-    return score_table(keys | score(f, labels_to_sparse(found[f.image][f.place])) for f in frames)
+    truth, keys = GroundTruth(tiles, images), {"approach": name, "supervision": SUPERVISION}
+
+    def of_image(image: str) -> Rows:
+        frames = truth.frames(image)
+        found = read_labels(folder, image, frames[-1].mask.shape)
+        for frame in frames:
+            yield int(frame.scope == "whole"), keys | score(frame, labels_to_sparse(found[frame.place]))
+
+    return score_images(of_image, truth.images, processes)
 
 
 def read_labels(folder: str | Path, image: str, shape: tuple[int, ...]) -> np.ndarray:

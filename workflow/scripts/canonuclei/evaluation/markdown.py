@@ -40,11 +40,11 @@ def table1_markdown(tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]
     Args:
         tables: ``table1``, ``table1_images``, ``table1_whole``, ``table1_by_look``, ``table1_without`` and
             ``f1_mean_readings``.
-        about: of ``about.about_config``, with ``images`` (their number) and ``left_out`` (ids of
-            ``table1_without``).
+        about: of ``about.about_config``, with ``images`` (their number), ``left_out`` (ids of
+            ``table1_without``) and, where images have no instance labels, ``tables.unmatched``.
     """
     parts = [f"# Table 1 on {about['dataset']}", _comparability(about), _schedule(about["runs"])]
-    parts += [_start(about["runs"]), NOTES]
+    parts += [_start(about["runs"]), *_without_labels(about), NOTES]
     parts += ["## Pooled over tiles", _with_paper(tables["table1"])]
     parts += ["## Whole images, pooled", _plain(tables["table1_whole"])]
     parts += ["## Means over images", _plain(tables["table1_images"])]
@@ -74,6 +74,22 @@ def _comparability(about: Mapping[str, Any]) -> str:
         first = "**Not the paper's test set or split.** The paper's numbers stand beside ours for their "
         first += "order and distance only; the values themselves do not compare."
     return f"{first} Test images: {about['images']}."
+
+
+def _without_labels(about: Mapping[str, Any]) -> list[str]:
+    """Why there is no F1, or not of all images; what the count error is against."""
+    number, counted = about.get("without_labels", 0), about.get("counted", 0)
+    if not number:
+        return []
+    why = "binary masks and no instance labels, so no predicted nucleus can be matched with a true one"
+    if number == about["images"]:
+        text = f"**No F1:** the test images have {why}; the columns of F1 are empty."
+    else:
+        text = f"**F1 leaves out {number} of the {about['images']} images:** these have {why}."
+    if counted:
+        return [f"{text} The count error of such images is against the counts given for {counted} of them, "
+                "of whole images only."]  # fmt: skip
+    return [f"{text} No counts were given for them either, so they have no count error."]
 
 
 def _schedule(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 STYLE = """body { font: 15px/1.5 system-ui, sans-serif; margin: 2em; color: #222 }
-p { max-width: 50em } table { border-collapse: collapse; margin: 1em 0 }
+p { max-width: 50em } .wide { overflow-x: auto } table { border-collapse: collapse; margin: 1em 0 }
 th, td { padding: .2em .7em; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd }
 th { border-bottom: 2px solid #555 } .left { text-align: left } tbody tr:hover { background: #f3f6fa }"""
 
@@ -36,11 +36,12 @@ def _block(block: str) -> str:
 def _table(lines: list[str]) -> Iterator[str]:
     heads, rule, *rows = ([cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines)
     sides = [' class="left"' if cell.startswith(":") else "" for cell in rule]
-    yield "<table>\n<thead>"
+    # wider than a narrow window: scrolled by itself, by keys too
+    yield '<div class="wide" tabindex="0" role="region" aria-label="table">\n<table>\n<thead>'
     yield _row("th", heads, sides)
     yield "</thead>\n<tbody>"
     yield from (_row("td", row, sides) for row in rows)
-    yield "</tbody>\n</table>"
+    yield "</tbody>\n</table>\n</div>"
 
 
 def _row(tag: str, cells: list[str], sides: list[str]) -> str:

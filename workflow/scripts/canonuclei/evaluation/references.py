@@ -2,54 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .ellipses import moment_ellipses
-from .frames import Frame, assembled, image_frames, score, tile_frames
+from .frames import Frame, GroundTruth, score
 from .matching import drop_empty, labels_to_sparse
-from .scores import score_table
-from .watershed import components, count_watershed, distance_watershed, otsu_mask
+from .scores import Row, Rows, score_images
+from .watershed import Basins, distance_watershed, otsu_mask
+
+OTSU = {"approach": "Otsu+WS", "supervision": "none"}
 
 
-def score_references(tiles: str | Path, distance: int) -> pd.DataFrame:
+def score_references(
+    tiles: str | Path, distance: int, images: str | Path | None = None, processes: int = 1
+) -> pd.DataFrame:
     """Scores of ``Otsu+WS`` and of the oracles, over tiles and over whole images.
 
     Oracles work on the true mask of the tile (or image), and are then clipped to the tile's cell. Otsu's
-    threshold is one for an image, and its nuclei are cut at the tiles' cells.
+    threshold is one for an image, and its nuclei are cut at the tiles' cells. Without instance labels the
+    oracles that want them (+K, ellipse) have no rows.
 
     Args:
         tiles: folder of the set ``test``.
         distance: px between the markers of +WS.
+        images: images.csv with the nuclei counted, for sets without instance labels.
+        processes: that images are shared out to.
     """
-    frames = [*tile_frames(tiles), *image_frames(tiles)]
-    return score_table([*_otsu_rows(tiles, frames, distance), *_oracle_rows(frames, distance)])
+    truth = GroundTruth(tiles, images)
 
-
-def _otsu_rows(tiles: str | Path, frames: list[Frame], distance: int) -> Iterator[dict[str, object]]:
-    found = {
-        image: distance_watershed(otsu_mask(pixels), distance)
-        for image, _, pixels in assembled(tiles, "images.npy")
-    }
-    for frame in frames:
-        predicted = labels_to_sparse(found[frame.image][frame.place])
-        yield {"approach": "Otsu+WS", "supervision": "none"} | score(frame, predicted)
-
-
-def _oracle_rows(frames: list[Frame], distance: int) -> Iterator[dict[str, object]]:
-    oracles: dict[str, Callable[[Frame], np.ndarray]] = {
-        "Oracle mask+CC": lambda frame: components(frame.labels > 0),
-        "Oracle mask+WS": lambda frame: distance_watershed(frame.labels > 0, distance),
-        "Oracle mask+K": lambda frame: count_watershed(frame.labels > 0, frame.k),
-    }
-    for name, method in oracles.items():
+    def of_image(image: str) -> Rows:
+        found = distance_watershed(otsu_mask(truth.picture(image)), distance)
+        frames = truth.frames(image)
         for frame in frames:
-            predicted = labels_to_sparse(frame.crop(method(frame)))
-            yield {"approach": name, "supervision": "oracle"} | score(frame, predicted)
-    for frame in frames:
+            # all tiles of all images stand before the first whole image
+            yield int(frame.scope == "whole"), OTSU | score(frame, labels_to_sparse(found[frame.place]))
+        for frame in frames:
+            for place, row in enumerate(_oracle_rows(frame, distance)):
+                yield 2 + 2 * place + (frame.scope == "whole"), row
+
+    return score_images(of_image, truth.images, processes)
+
+
+def _oracle_rows(frame: Frame, distance: int) -> list[Row]:
+    basins = Basins(frame.mask)
+    found = {"Oracle mask+CC": basins.components, "Oracle mask+WS": basins.by_distance(distance)}
+    if frame.labels is not None:
+        found["Oracle mask+K"] = basins.by_count(len(np.unique(frame.labels[frame.mask])))
+    masks = {name: labels_to_sparse(frame.crop(labels)) for name, labels in found.items()}
+    if frame.labels is not None:
         inside = frame.crop(np.arange(frame.labels.size).reshape(frame.labels.shape)).ravel()
-        predicted = drop_empty(moment_ellipses(frame.labels)[:, inside])
-        yield {"approach": "Oracle ellipse", "supervision": "oracle"} | score(frame, predicted)
+        masks["Oracle ellipse"] = drop_empty(moment_ellipses(frame.labels)[:, inside])
+    oracle = {"supervision": "oracle"}
+    return [{"approach": name} | oracle | score(frame, own) for name, own in masks.items()]

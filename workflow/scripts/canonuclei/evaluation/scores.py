@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import InputError
-from ..files import atomic_path
+from ..nuclei.gzip_text import write_gzip
+from ..parallel import ordered_map
 from .frames import LOOSE_THRESHOLDS
 from .matching import THRESHOLDS
 
@@ -21,6 +24,26 @@ COLUMNS += ["true_nuclei", "predicted_nuclei", *PIXELS, *TP, *LOOSE]
 TEXTS = ("approach", "supervision", "encoder", "scope", "image", "look")
 
 
+Row = dict[str, object]
+# An image's rows, each with the number of the block of the table that it stands in
+Rows = Iterator[tuple[int, Row]]
+
+
+def score_images(of_image: Callable[[str], Rows], images: Sequence[str], processes: int = 1) -> pd.DataFrame:
+    """The table of scores of images that are scored one by one, on several cores.
+
+    Args:
+        of_image: gives an image's rows.
+        images: ids, in the order of the table.
+        processes: that images are shared out to.
+
+    Returns:
+        As ``score_table``: block by block, and in each by image.
+    """
+    found = ordered_map(lambda image: list(of_image(image)), images, processes)
+    return score_table(row for _, row in sorted(chain.from_iterable(found), key=itemgetter(0)))
+
+
 def score_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     """Rows of scores as a table with ``COLUMNS``; what a row lacks is empty (Int64 <NA>, or "")."""
     table = pd.DataFrame(list(rows), columns=COLUMNS, dtype=object)
@@ -29,10 +52,23 @@ def score_table(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     return table
 
 
+def summable(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores whose sums over rows are those of the pooled metrics.
+
+    ``true_nuclei`` and ``predicted_nuclei`` are emptied where nothing could be matched (no instance labels,
+    or pixels only): their sums are F1's denominator. What they say of the count is kept in two more columns,
+    ``count_error`` (|predicted − true nuclei|) and ``counted`` (1), empty where one of the two is unknown.
+    """
+    error = (scores["predicted_nuclei"] - scores["true_nuclei"]).abs()
+    found = {"count_error": error, "counted": error.notna().astype("Int64").where(error.notna())}
+    matched = scores[TP[0]].notna()
+    found |= {name: scores[name].where(matched) for name in ("true_nuclei", "predicted_nuclei")}
+    return scores.assign(**found)
+
+
 def write_scores(path: str | Path, table: pd.DataFrame) -> None:
     """Write scores as ``*.csv.gz``; the same scores give the same bytes."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, compression={"method": "gzip", "mtime": 0})
+    write_gzip(path, table.to_csv(index=False))
 
 
 def read_scores(paths: Iterable[str | Path]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from .aggregate import by_look, f1_curves, mean_f1_readings, mean_over_images, p
 from .bootstrap import differences
 from .markdown import table1_markdown
 from .page import html_page
+from .scores import TP
 
 
 def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -37,6 +38,17 @@ def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str
     }
 
 
+def unmatched(scores: pd.DataFrame) -> dict[str, int]:
+    """How many test images have no instance labels, and of how many of these the nuclei were counted.
+
+    Returns:
+        ``without_labels`` and ``counted``.
+    """
+    whole = scores[(scores["scope"] == "whole") & scores["predicted_nuclei"].notna() & scores[TP[0]].isna()]
+    counted = whole[whole["true_nuclei"].notna()]
+    return {"without_labels": whole["image"].nunique(), "counted": counted["image"].nunique()}
+
+
 def write_tables(
     folder: str | Path,
     scores: pd.DataFrame,
@@ -58,7 +70,7 @@ def write_tables(
     tables = make_tables(scores, leave_out)
     images = scores.loc[scores["scope"] == "tile", "image"]
     left_out = [image for image in leave_out if (images == image).any()]
-    about = {**about, "images": images.nunique(), "left_out": left_out}
+    about = {**about, **unmatched(scores), "images": images.nunique(), "left_out": left_out}
     text = table1_markdown(tables, about)
     for name, table in (tables | {"differences": differences(scores, resamples, seed)}).items():
         with atomic_path(Path(folder) / f"{name}.csv") as temporary:

@@ -25,46 +25,59 @@ def components(mask: np.ndarray) -> np.ndarray:
     return label(mask, connectivity=CONNECTIVITY)
 
 
+class Basins:
+    """The instances that watersheds find in one mask; what they share is computed once.
+
+    Args:
+        mask: bool (H, W).
+    """
+
+    def __init__(self, mask: np.ndarray) -> None:
+        self.mask = np.asarray(mask, dtype=bool)
+        self.components = components(self.mask)
+        # distance to the background (px), smoothed; 0 outside the mask
+        distance = ndimage.distance_transform_edt(self.mask)
+        self._depth = ndimage.gaussian_filter(distance, SMOOTHING) * self.mask
+
+    def by_distance(self, distance: int) -> np.ndarray:
+        """Watershed of the smoothed distance to the background, one basin for each of its peaks (+WS).
+
+        Args:
+            distance: two markers are more than this many px apart (in rows or in columns).
+
+        Returns:
+            Labels (H, W), from 1.
+        """
+        return _flood(self._depth, self.mask, self._peaks(distance))
+
+    def by_count(self, count: int) -> np.ndarray:
+        """Watershed of the smoothed distance to the background whose basins number ``count`` (+K).
+
+        The markers are the ``count`` peaks of greatest height over the saddle to a higher peak (over the
+        background, for the highest of a component): the h-maxima at the h that leaves ``count`` of them.
+
+        Args:
+            count: number of nuclei wanted.
+
+        Returns:
+            Labels (H, W), from 1; fewer than ``count`` where the distance has fewer peaks. A component that
+            keeps no peak is background.
+        """
+        peaks = self._peaks(1)
+        basins = _flood(self._depth, self.mask, peaks)
+        heights = self._depth[tuple(peaks.T)]
+        order = np.argsort(-_prominence(basins, self._depth, heights), kind="stable")
+        return _flood(self._depth, self.mask, peaks[np.sort(order[: max(count, 0)])])
+
+    def _peaks(self, distance: int) -> np.ndarray:
+        """(n, 2) pixels."""
+        options = {"labels": self.components, "exclude_border": False}
+        return peak_local_max(self._depth, min_distance=distance, **options)
+
+
 def distance_watershed(mask: np.ndarray, distance: int) -> np.ndarray:
-    """Watershed of the smoothed distance to the background, one basin for each of its peaks (+WS).
-
-    Args:
-        mask: bool (H, W).
-        distance: two markers are more than this many px apart (in rows or in columns).
-
-    Returns:
-        Labels (H, W), from 1.
-    """
-    depth = _depth(mask)
-    peaks = peak_local_max(depth, min_distance=distance, labels=components(mask), exclude_border=False)
-    return _flood(depth, mask, peaks)
-
-
-def count_watershed(mask: np.ndarray, count: int) -> np.ndarray:
-    """Watershed of the smoothed distance to the background whose basins number ``count`` (+K).
-
-    The markers are the ``count`` peaks of greatest height over the saddle to a higher peak (over the
-    background, for the highest of a component): the h-maxima at the h that leaves ``count`` of them.
-
-    Args:
-        mask: bool (H, W).
-        count: number of nuclei wanted.
-
-    Returns:
-        Labels (H, W), from 1; fewer than ``count`` where the distance has fewer peaks. A component that
-        keeps no peak is background.
-    """
-    depth = _depth(mask)
-    peaks = peak_local_max(depth, min_distance=1, labels=components(mask), exclude_border=False)
-    basins = _flood(depth, mask, peaks)
-    heights = depth[tuple(peaks.T)]
-    order = np.argsort(-_prominence(basins, depth, heights), kind="stable")
-    return _flood(depth, mask, peaks[np.sort(order[: max(count, 0)])])
-
-
-def _depth(mask: np.ndarray) -> np.ndarray:
-    """Distance to the background (px), smoothed; 0 outside the mask."""
-    return ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), SMOOTHING) * mask
+    """``Basins.by_distance`` of a mask (+WS)."""
+    return Basins(mask).by_distance(distance)
 
 
 def _flood(depth: np.ndarray, mask: np.ndarray, peaks: np.ndarray) -> np.ndarray:
