@@ -58,7 +58,9 @@ def image_record(image: ExplainedImage, picture_bytes: int) -> dict:
         InputError: the pixels are not (H, W, 3) uint8, or a column is missing.
     """
     if image.rgb.ndim != 3 or image.rgb.shape[2] != 3 or image.rgb.dtype != np.uint8:
-        raise InputError(image.name, f"has pixels of {image.rgb.shape} {image.rgb.dtype}", "give (H, W, 3) uint8")
+        raise InputError(
+            image.name, f"has pixels of {image.rgb.shape} {image.rgb.dtype}", "give (H, W, 3) uint8"
+        )
     height, width = image.rgb.shape[:2]
     uri, (shown_height, shown_width), exact = encode_picture(image.rgb, picture_bytes)
     notes = list(image.notes)
@@ -98,20 +100,28 @@ def encode_table(nuclei: pd.DataFrame, name: str = "nuclei") -> dict[str, dict]:
     """
     missing = [column for column in REQUIRED if column not in nuclei]
     if missing:
-        raise InputError(name, f"its table of nuclei lacks the column {missing[0]}", "write the results again")
+        raise InputError(
+            name, f"its table of nuclei lacks the column {missing[0]}", "write the results again"
+        )
     columns: dict[str, dict] = {"id": _numbers(nuclei["id"], "<i4", "i4")}
     for column in nuclei.columns:
         if column in WORDS:
             columns[column] = _words(nuclei[column])
         elif column in PRECISE:
             columns[column] = _numbers(nuclei[column], "<f8", "f8")
-        elif column in (*REQUIRED[1:], *MEASURED, *OPTIONAL) or column.endswith(("_um", "_um2")) or column.startswith("intensity_mean-"):
+        elif (
+            column in (*REQUIRED[1:], *MEASURED, *OPTIONAL)
+            or column.endswith(("_um", "_um2"))
+            or column.startswith("intensity_mean-")
+        ):
             columns[column] = _numbers(nuclei[column], "<f4", "f4")
     if "kept" not in columns:
         columns["kept"] = _numbers(pd.Series(np.ones(len(nuclei))), "<f4", "f4")
     for column in MEASURED:
         if column not in columns:
-            raise InputError(name, f"its table of nuclei lacks the column {column}", "write the results again")
+            raise InputError(
+                name, f"its table of nuclei lacks the column {column}", "write the results again"
+            )
     return columns
 
 
@@ -149,7 +159,9 @@ def encode_picture(rgb: np.ndarray, most: int) -> tuple[str, tuple[int, int], bo
     while True:
         size = max(round(width * target / side), 1), max(round(height * target / side), 1)
         # averages boxes first: a 10,000 px image takes no second, and little memory
-        shown = picture if target == side else picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        shown = (
+            picture if target == side else picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        )
         uri = _uri(shown, "JPEG", quality=88, subsampling=0)
         if len(uri) <= most or target <= 64:
             return uri, (size[1], size[0]), False

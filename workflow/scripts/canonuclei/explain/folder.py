@@ -104,7 +104,9 @@ def _overlay(folder: Path, labels: Path, shape: object, why: str) -> tuple[np.nd
             drawn = drawn.resize(size[::-1])
         return np.asarray(drawn), [f"{why}: the overlay picture stands in, with outlines already on it."]
     if size is None:
-        raise InputError(folder, f"{why.lower()}, and there is no overlay.png", "bring the image back, or segment again")
+        raise InputError(
+            folder, f"{why.lower()}, and there is no overlay.png", "bring the image back, or segment again"
+        )
     return np.zeros((*size, 3), np.uint8), [f"{why}: outlines are drawn on black."]
 
 

@@ -87,40 +87,8 @@ class Shape {
     return { values, x0, y0, dx, dy, n, closed };
   }
 
-  /** Closed rings of u = level as flat [x, y, x, y …]; holes wind against outer rings (marching squares). */
   outline(level) {
-    const { values, x0, y0, dx, dy, n } = this.field;
-    const next = new Map();
-    for (let row = 0; row < n - 1; row++) {
-      for (let column = 0; column < n - 1; column++) {
-        const at = row * n + column;
-        const inside = [values[at], values[at + 1], values[at + n + 1], values[at + n]].map((value) => value <= level);
-        if (inside[0] === inside[1] && inside[1] === inside[2] && inside[2] === inside[3]) continue;
-        // an edge's number: twice its first sample, plus 1 if it runs down
-        const edges = [2 * at, 2 * (at + 1) + 1, 2 * (at + n), 2 * at + 1];
-        for (let k = 0; k < 4; k++) {
-          if (!inside[k] || inside[(k + 1) % 4]) continue;
-          let to = (k + 1) % 4;
-          while (inside[to] || !inside[(to + 1) % 4]) to = (to + 1) % 4;
-          next.set(edges[k], edges[to]);
-        }
-      }
-    }
-    const rings = [];
-    while (next.size) {
-      const ring = [];
-      let edge = next.keys().next().value;
-      while (next.has(edge)) {
-        const at = edge >> 1, down = edge & 1, other = at + (down ? n : 1);
-        const part = (level - values[at]) / (values[other] - values[at]);
-        ring.push(x0 + dx * ((at % n) + (down ? 0 : part)), y0 + dy * (Math.floor(at / n) + (down ? part : 0)));
-        const following = next.get(edge);
-        next.delete(edge);
-        edge = following;
-      }
-      if (ring.length > 6) rings.push(ring);
-    }
-    return rings;
+    return marching(this.field, level);
   }
 
   /** Outline at the tabled level nearest to u, thinned to about `points` points: quick, for thousands. */
@@ -159,6 +127,41 @@ class Shape {
     const [xx, xy, yy] = [0, 1, 2].map((k) => mix(a.s[k], b.s[k]) * area);
     return { area, x: mix(a.c[0], b.c[0]), y: mix(a.c[1], b.c[1]), xx, xy, yy };
   }
+}
+
+/** Closed rings of u = level as flat [x, y, x, y …]; holes wind against outer rings (marching squares). */
+function marching({ values, x0, y0, dx, dy, n }, level) {
+  const next = new Map();
+  for (let row = 0; row < n - 1; row++) {
+    for (let column = 0; column < n - 1; column++) {
+      const at = row * n + column;
+      const inside = [values[at], values[at + 1], values[at + n + 1], values[at + n]].map((value) => value <= level);
+      if (inside[0] === inside[1] && inside[1] === inside[2] && inside[2] === inside[3]) continue;
+      // an edge's number: twice its first sample, plus 1 if it runs down
+      const edges = [2 * at, 2 * (at + 1) + 1, 2 * (at + n), 2 * at + 1];
+      for (let k = 0; k < 4; k++) {
+        if (!inside[k] || inside[(k + 1) % 4]) continue;
+        let to = (k + 1) % 4;
+        while (inside[to] || !inside[(to + 1) % 4]) to = (to + 1) % 4;
+        next.set(edges[k], edges[to]);
+      }
+    }
+  }
+  const rings = [];
+  while (next.size) {
+    const ring = [];
+    let edge = next.keys().next().value;
+    while (next.has(edge)) {
+      const at = edge >> 1, down = edge & 1, other = at + (down ? n : 1);
+      const part = (level - values[at]) / (values[other] - values[at]);
+      ring.push(x0 + dx * ((at % n) + (down ? 0 : part)), y0 + dy * (Math.floor(at / n) + (down ? part : 0)));
+      const following = next.get(edge);
+      next.delete(edge);
+      edge = following;
+    }
+    if (ring.length > 6) rings.push(ring);
+  }
+  return rings;
 }
 
 function thinned(ring, points) {

@@ -9,12 +9,16 @@ function mapping(one, frame) {
   return { a, b, d, ox: middleX - a * one.t1, oy: middleY - b * one.t1 - d * one.t2, half };
 }
 
-/** Is the image point inside: p(s) p(z) ≥ threshold? */
-function contains(shape, one, frame, threshold, x, y) {
+/** u of the shape at an image point, under the nucleus's map. */
+function logitAt(shape, one, frame, x, y) {
   const half = frame.tile_size / 2;
   const X = (x + 0.5 - frame.tile_x) / half - 1, Y = (y + 0.5 - frame.tile_y) / half - 1;
-  const u = shape.logit(one.l11 * X + one.t1, one.l21 * X + one.l22 * Y + one.t2);
-  return u <= levelLogit(one.p, threshold);
+  return shape.logit(one.l11 * X + one.t1, one.l21 * X + one.l22 * Y + one.t2);
+}
+
+/** Is the image point inside: p(s) p(z) ≥ threshold? */
+function contains(shape, one, frame, threshold, x, y) {
+  return logitAt(shape, one, frame, x, y) <= levelLogit(one.p, threshold);
 }
 
 /** Measures by the names of regionprops, in px; null where the nucleus has no inside. */

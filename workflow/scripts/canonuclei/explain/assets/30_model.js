@@ -83,7 +83,11 @@ class Model {
 
   /** Numbers of a nucleus: the file's, or computed here where the threshold or the nucleus was changed. */
   numbers(index) {
-    if (!this.untouched(index)) return measure(this.shape, this.nucleus(index), this.frame(index), this.threshold);
+    if (!this.untouched(index)) {
+      const own = measure(this.shape, this.nucleus(index), this.frame(index), this.threshold);
+      const whole = own && this.parts(index).length > 1 ? moments(this.union(index)) : null;
+      return whole && whole.area > 0 ? { ...ellipse(whole.xx, whole.xy, whole.yy), ...whole, "centroid-0": whole.y, "centroid-1": whole.x } : own;
+    }
     const names = ["centroid-0", "centroid-1", "area", "axis_major_length", "axis_minor_length", "orientation", "eccentricity"];
     return Object.fromEntries(names.map((name) => [name, this.columns[name][index]]));
   }
@@ -92,11 +96,35 @@ class Model {
   parts(index) {
     const words = this.columns.merged_from ? this.columns.merged_from[index] : "";
     const members = words ? words.split(";").map((id) => this.byId.get(Number(id))) : [];
-    return [index, ...members.filter((member) => member !== undefined && member !== index)];
+    const present = (member) => member !== undefined && member !== index && this.nucleus(member).p > this.threshold;
+    return [index, ...members.filter(present)];
+  }
+
+  /** Outline of a nucleus made of several instances, in image px: where any of them reaches the threshold. */
+  union(index) {
+    if (this.unions.has(index)) return this.unions.get(index);
+    const all = this.parts(index).map((part) => ({ one: this.nucleus(part), frame: this.frame(part) }));
+    const boxes = all.map(({ one, frame }) => measure(this.shape, one, frame, this.threshold)).filter((numbers) => numbers !== null);
+    const side = (name, sign) => boxes.reduce((far, numbers) =>
+      Math.max(far, sign * numbers[name] + 0.75 * numbers.axis_major_length + 1), -Infinity) * sign;
+    const n = 56, x0 = side("centroid-1", -1), y0 = side("centroid-0", -1);
+    const dx = (side("centroid-1", 1) - x0) / (n - 1), dy = (side("centroid-0", 1) - y0) / (n - 1);
+    const values = new Float64Array(n * n).fill(Infinity);
+    for (const { one, frame } of all) {
+      const level = levelLogit(one.p, this.threshold);
+      if (!Number.isFinite(level)) continue;
+      for (let k = 0; k < n * n; k++) {
+        values[k] = Math.min(values[k], logitAt(this.shape, one, frame, x0 + dx * (k % n), y0 + dy * Math.floor(k / n)) - level);
+      }
+    }
+    const rings = boxes.length ? marching({ values, x0, y0, dx, dy, n }, 0) : [];
+    this.unions.set(index, rings);
+    return rings;
   }
 
   update() {
     this.values = new Array(this.count).fill(null);
+    this.unions = new Map();
     const shown = [], late = [];
     for (let index = 0; index < this.count; index++) {
       const p = this.nucleus(index).p;

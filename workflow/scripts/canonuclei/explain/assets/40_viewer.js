@@ -102,7 +102,11 @@ class Viewer {
     const { model } = this, path = new Path2D();
     const points = exact ? 400 : model.shown.length > 1500 && this.k < 2 ? 28 : 64;
     for (const index of indices) {
-      for (const part of model.parts(index)) {
+      const parts = model.parts(index);
+      if (parts.length > 1) {
+        const still = { a: 1, b: 0, d: 1, ox: 0, oy: 0 };
+        for (const ring of model.union(index)) this.trace(path, ring, still);
+      } else for (const part of parts) {
         const one = model.nucleus(part), map = mapping(one, model.frame(part));
         const level = levelLogit(one.p, model.threshold);
         const rings = exact ? (model.shape.at(level) ? model.shape.outline(level) : []) : model.shape.roughOutline(level, points);

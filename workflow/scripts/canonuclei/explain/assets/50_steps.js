@@ -19,10 +19,10 @@ class Steps {
     const sheared = (x, y) => [map.a * x, map.b * x + map.d * y];
     const near = 0.55 * Math.max(span(rings, scaled), span(rings, sheared), 1e-9) * 2;
     place.replaceChildren(
-      this.step("1. The shape", this.panel(rings, null, (x, y) => [x, y], span(rings, (x, y) => [x, y]) * 1.1, "1 unit", 1), this.wordsShape(one)),
-      this.step("2. Scaled", this.panel(rings, null, scaled, near, "10 px", 10), this.wordsScaled(one, map)),
-      this.step("3. Sheared", this.panel(rings, scaled, sheared, near, "10 px", 10), this.wordsSheared(one, map)),
-      this.step("4. Moved", this.placed(rings, map, model.numbers(index)), this.wordsMoved(one, map, frame)),
+      this.step("1. The shape", this.panel(rings, null, (x, y) => [x, y], span(rings, (x, y) => [x, y]) * 1.1, "unit"), this.wordsShape(one)),
+      this.step("2. Scaled", this.panel(rings, null, scaled, near, "px"), this.wordsScaled(one, map)),
+      this.step("3. Sheared", this.panel(rings, scaled, sheared, near, "px"), this.wordsSheared(one, map)),
+      this.step("4. Moved", this.placed(rings, map, model.numbers(index), index), this.wordsMoved(one, map, frame, model.parts(index).length)),
     );
     $("formula").textContent = this.formula(one);
   }
@@ -32,19 +32,19 @@ class Steps {
   }
 
   /** Rings under a mapping around the origin; `ghost` draws the step before, dashed. */
-  panel(rings, ghost, map, width, barName, bar) {
+  panel(rings, ghost, map, width, unit) {
     const k = SIDE / width, half = SIDE / 2;
     const put = (way) => (x, y) => way(x, y).map((value) => half + k * value);
     const picture = draw("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, "aria-hidden": "true", class: "step" });
     picture.append(draw("path", { d: `M${half},0V${SIDE}M0,${half}H${SIDE}`, class: "axes" }));
     if (ghost) picture.append(draw("path", { d: pathOf(rings, put(ghost)), class: "ghost" }));
     picture.append(draw("path", { d: pathOf(rings, put(map)), class: "outline", "fill-rule": "evenodd" }));
-    picture.append(...scaleBar(bar * k, barName));
+    picture.append(...scaleBar(k, unit));
     return picture;
   }
 
   /** The outline in the image around it. */
-  placed(rings, map, numbers) {
+  placed(rings, map, numbers, index) {
     const { image } = this.model, width = Math.max(numbers ? numbers.axis_major_length * 1.9 : 0, 16);
     const left = (numbers ? numbers["centroid-1"] : map.ox) + 0.5 - width / 2, top = (numbers ? numbers["centroid-0"] : map.oy) + 0.5 - width / 2;
     const k = SIDE / width, put = (x, y) => [(map.a * x + map.ox + 0.5 - left) * k, (map.b * x + map.d * y + map.oy + 0.5 - top) * k];
@@ -57,8 +57,12 @@ class Steps {
       picture.append(draw("image", { href: canvas.toDataURL(), width: SIDE, height: SIDE }));
     }
     const d = pathOf(rings, put);
+    if (this.model.parts(index).length > 1) {
+      const whole = pathOf(this.model.union(index), (x, y) => [(x + 0.5 - left) * k, (y + 0.5 - top) * k]);
+      picture.append(draw("path", { d: whole, class: "casing" }), draw("path", { d: whole, class: "whole" }));
+    }
     picture.append(draw("path", { d, class: "casing" }), draw("path", { d, class: "inplace" }));
-    picture.append(...scaleBar(10 * k, "10 px", true));
+    picture.append(...scaleBar(k, "px", true));
     return picture;
   }
 
@@ -74,14 +78,15 @@ class Steps {
 
   wordsSheared(one, map) {
     const slope = map.b / map.a;
-    if (Math.abs(slope) < 0.005) return "Hardly sheared: it stays upright (l21 is near 0).";
+    if (Math.abs(slope) < 0.01) return "Hardly sheared: it stays upright (l21 is near 0).";
     return `It leans: for every 10 px to the right, a point goes ${digits(Math.abs(10 * slope))} px ${slope > 0 ? "down" : "up"} ` +
       `(−l21 / l22 = ${digits(-one.l21 / one.l22)}). Dashed: before.`;
   }
 
-  wordsMoved(one, map, frame) {
+  wordsMoved(one, map, frame, parts) {
     return `Its origin goes to column ${digits(map.ox, 4)}, row ${digits(map.oy, 4)} of the image: −L⁻¹t, counted from the middle of the ` +
-      `tile at column ${digits(frame.tile_x, 4)}, row ${digits(frame.tile_y, 4)}. That is the nucleus.`;
+      `tile at column ${digits(frame.tile_x, 4)}, row ${digits(frame.tile_y, 4)}. ${parts > 1 ?
+      `This is the biggest of ${parts} instances that were merged: the nucleus is their union (dashed).` : "That is the nucleus."}`;
   }
 
   formula(one) {
@@ -97,8 +102,11 @@ function span(rings, map) {
   return 2 * reach;
 }
 
-function scaleBar(length, name, onImage = false) {
-  if (!(length > 4 && length < SIDE * 0.8)) return [];
+/** A bar of a round length, about a quarter of the picture; k is the picture's units in one of `unit`. */
+function scaleBar(k, unit, onImage = false) {
+  const wanted = SIDE / 4 / k, power = 10 ** Math.floor(Math.log10(wanted));
+  const value = [5, 2, 1].find((times) => times * power <= wanted) * power;
+  const length = value * k, name = `${Number(value.toPrecision(1))} ${unit}`;
   const y = SIDE - 10, kind = onImage ? "bar light" : "bar";
   const text = draw("text", { x: 10, y: y - 6, class: kind });
   text.textContent = name;

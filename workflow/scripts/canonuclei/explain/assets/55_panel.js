@@ -95,7 +95,6 @@ class Panel {
 
   drawNumbers(index, one, numbers) {
     const { model } = this, { columns } = model, rows = [];
-    const micron = (value) => (value === undefined ? "" : ` (${digits(value)} µm)`);
     const um = numbers && model.image.pixelSize ? measureMicrons(numbers, model.image.pixelSize) : {};
     rows.push(["Presence p(z)", digits(one.p), "p"]);
     if (numbers) {
@@ -105,7 +104,7 @@ class Panel {
       rows.push(["Elongation", `${digits(elongation(numbers))} (length / width); eccentricity ${digits(numbers.eccentricity, 2)}`, "elongation"]);
       rows.push(["Direction", elongation(numbers) < ROUND ? "nearly round: none" :
         `${digits(seenAngle(numbers.orientation))}° from the horizontal (orientation ${digits(numbers.orientation, 2)} rad)`, "orientation"]);
-      rows.push(["Centre", `row ${digits(numbers["centroid-0"], 4)}, column ${digits(numbers["centroid-1"], 4)}${micron(undefined)}`, "centroid"]);
+      rows.push(["Centre", `row ${digits(numbers["centroid-0"], 4)}, column ${digits(numbers["centroid-1"], 4)}`, "centroid"]);
     }
     if (columns.touches_border && columns.touches_border[index] > 0) rows.push(["Border", "touches the image's edge", "border"]);
     if (columns.merged_from && columns.merged_from[index]) rows.push(["Merged from", columns.merged_from[index].split(";").join(", "), "merged"]);
@@ -118,8 +117,9 @@ class Panel {
     }
     rows.push(["L", `${digits(one.l11)}, 0; ${digits(one.l21)}, ${digits(one.l22)}`, "L"], ["t", `${digits(one.t1)}, ${digits(one.t2)}`, "t"]);
     $("numbers").replaceChildren(...rows.map(([name, value, key]) => make("div", { "data-key": key }, make("dt", {}, name), make("dd", {}, value))));
-    $("source").textContent = model.edits.has(index) ? "Changed by hand: the measures are of the outline drawn." :
-      model.untouched(index) ? "Measures as in nuclei.csv." : "Measures of the outline drawn, at this threshold.";
+    const merged = model.parts(index).length > 1 ? " It is a union of merged instances; the sliders and L, t are of the biggest." : "";
+    $("source").textContent = (model.edits.has(index) ? "Changed by hand: the measures are of the outline drawn." :
+      model.untouched(index) ? "Measures as in nuclei.csv." : "Measures of the outline drawn, at this threshold.") + merged;
   }
 
   drawDoubts(index) {
