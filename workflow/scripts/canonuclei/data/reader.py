@@ -83,7 +83,7 @@ def picture_stem(path: str | Path) -> str:
     return stem[:-4] if stem.lower().endswith(".ome") and stem != name else stem
 
 
-def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, *, mask: bool = False) -> Picture:
     """Read an image.
 
     Takes PNG and TIFF of 8 and 16 bit, TIFF of float, of any number of channels, planar or interleaved, with
@@ -92,6 +92,7 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
     Args:
         path: of the file; its content decides what it is, not its suffix.
         max_pixels: height times width beyond which it is refused, by the header alone.
+        mask: take 1 bit a pixel too (0 and 1), and say nothing of alpha or of constant pixels.
 
     Raises:
         InputError: missing, unreadable or cut short; fewer than 16 px a side or more than ``max_pixels``;
@@ -105,10 +106,10 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
         problem = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         raise InputError(path, problem, "check the path") from None
     if start[:8] == b"\x89PNG\r\n\x1a\n":
-        pixels, channels, pixel_size, notes = _read_png(path, start, max_pixels)
+        pixels, channels, pixel_size, notes = _read_png(path, start, max_pixels, mask)
     elif start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         pixels, channels, pixel_size, notes = read_tiff(
-            path, lambda h, w: _check_size(path, h, w, max_pixels)
+            path, lambda height, width: _check_size(path, height, width, max_pixels), mask
         )
     else:
         problem = "empty file" if not start else "neither PNG nor TIFF"
@@ -116,7 +117,7 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
     low, high = _extremes(path, pixels)
     if low == high:
         notes = [*notes, f"all pixels are {low:g}: nothing to see in it"]
-    for note in notes:
+    for note in () if mask else notes:
         _log.warning("%s: %s", path, note)
     return Picture(pixels, channels, pixel_size, path, tuple(notes))
 
@@ -222,13 +223,13 @@ def _check_size(path: Path, height: int, width: int, max_pixels: int) -> None:
 
 
 def _read_png(
-    path: Path, start: bytes, max_pixels: int
+    path: Path, start: bytes, max_pixels: int, mask: bool
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[float, float] | None, list[str]]:
     if len(start) < 33 or start[12:16] != b"IHDR":
         raise InputError(path, "cut short: no whole header", AGAIN)
     width, height, depth, colour = struct.unpack(">IIBB", start[16:26])
     _check_size(path, height, width, max_pixels)
-    if depth == 1:
+    if depth == 1 and not mask:
         problem = "1 bit a pixel, as masks have"
         raise InputError(path, problem, "give the image itself; masks have a folder of their own")
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)

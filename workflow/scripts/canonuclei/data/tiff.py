@@ -25,12 +25,13 @@ AXES = {"Z": "z-stack", "T": "time series", "C": "channels", "Q": "unnamed", "I"
 Content = tuple[np.ndarray, tuple[str, ...], tuple[float, float] | None, list[str]]
 
 
-def read_tiff(path: Path, check_size: Callable[[int, int], None]) -> Content:
+def read_tiff(path: Path, check_size: Callable[[int, int], None], one_bit: bool = False) -> Content:
     """Read a TIFF's one image.
 
     Args:
         path: of the file.
         check_size: called with height and width before memory is taken; raises to refuse.
+        one_bit: whether 1 bit a pixel is welcome (as 0 and 1) or refused.
 
     Returns:
         Pixels (H, W, C) uint8, uint16 or float32; C names of channels; pixel size in µm or None; notes.
@@ -46,7 +47,7 @@ def read_tiff(path: Path, check_size: Callable[[int, int], None]) -> Content:
             axes, shape = _squeezed(series)
             check_size(shape[axes.index("Y")], shape[axes.index("X")])
             page = series.keyframe
-            _check_pixels(path, series, page)
+            _check_pixels(path, series, page, one_bit)
             _check_axes(path, axes, shape)
             samples = _samples(path, series).reshape(shape)
             pixels, names = _channels_last(samples, axes, page, notes)
@@ -97,12 +98,14 @@ def _check_axes(path: Path, axes: str, shape: tuple[int, ...]) -> None:
     raise InputError(path, f"a stack, not one plane: axes {axes} with {told}", remedy)
 
 
-def _check_pixels(path: Path, series: tifffile.TiffPageSeries, page: tifffile.TiffPage) -> None:
+def _check_pixels(
+    path: Path, series: tifffile.TiffPageSeries, page: tifffile.TiffPage, one_bit: bool
+) -> None:
     """Kind of pixels, and whether the file can hold as many as it declares."""
-    if page.bitspersample == 1 or series.dtype == np.bool_:
+    if (page.bitspersample == 1 or series.dtype == np.bool_) and not one_bit:
         remedy = "give the image itself; masks have a folder of their own"
         raise InputError(path, "1 bit a pixel, as masks have", remedy)
-    if series.dtype is None or series.dtype.kind not in "uif":
+    if series.dtype is None or series.dtype.kind not in "uifb":
         raise InputError(
             path, f"pixels of type {series.dtype}", "save it with 8 or 16 bit, or as 32-bit float"
         )
@@ -121,7 +124,8 @@ def _check_pixels(path: Path, series: tifffile.TiffPageSeries, page: tifffile.Ti
             raise InputError(path, "cut short: its pixels lie beyond its end", AGAIN)
     limit = MOST_PACKED.get(int(page.compression))
     # A contiguous series (ImageJ) is declared on its first page alone
-    if limit and series.nbytes > limit * max(packed, 0 if series.dataoffset is None else size):
+    declared = series.size * page.bitspersample // 8
+    if limit and declared > limit * max(packed, 0 if series.dataoffset is None else size):
         shape = " x ".join(map(str, series.shape))
         raise InputError(path, f"cut short: {shape} values cannot be in {size} bytes", AGAIN)
 
@@ -144,7 +148,7 @@ def _samples(path: Path, series: tifffile.TiffPageSeries) -> np.ndarray:
         stacked = np.stack(planes).astype(series.dtype, copy=False)
         if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
             # Pillow has turned it already, the caller will again
-            stacked = np.iinfo(stacked.dtype).max - stacked
+            stacked = ~stacked
         return stacked.reshape(series.get_shape(False))
     except Exception:
         problem = f"compressed by {compression}, which cannot be undone here for this kind of pixels"
@@ -159,7 +163,13 @@ def _channels_last(
     pixels = samples if samples.ndim == 3 else samples[..., None]
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
         return (page.colormap.T[pixels[..., 0]] >> 8).astype(np.uint8), RGB
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
+    # tifffile says so of every bool array that it writes, though True is meant to be bright
+    white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not (
+        pixels.dtype == np.bool_ and page.software.startswith("tifffile")
+    )
+    if pixels.dtype == np.bool_:
+        pixels = pixels.view(np.uint8)
+    if white_is_zero and pixels.dtype.kind == "u":
         pixels = (1 << page.bitspersample) - 1 - pixels
         notes.append("stored with white as 0: turned")
     if "S" not in axes:
