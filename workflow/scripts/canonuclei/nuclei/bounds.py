@@ -38,10 +38,12 @@ class LevelBounds:
     Attributes:
         lowest: (c,) rising lower bounds of u over the cells where u may be ≤ ``TOP``.
         support: (c, DIRECTIONS) reach of the first cells in each direction, cumulated; inf if unbounded.
+        slope: what |u(a) − u(b)| / |a − b| cannot exceed, anywhere.
     """
 
     lowest: np.ndarray
     support: np.ndarray
+    slope: float
 
     @classmethod
     def of(cls, weights: list[np.ndarray], biases: list[np.ndarray]) -> LevelBounds:
@@ -61,7 +63,8 @@ class LevelBounds:
             if step < _ROUNDS:
                 cells = cells.halved()
         order = np.argsort(lowest)
-        return cls(lowest[order], np.maximum.accumulate(cells.reach()[order], axis=0))
+        support = np.maximum.accumulate(cells.reach()[order], axis=0)
+        return cls(lowest[order], support, _steepest(layers))
 
     def polygons(self, level: np.ndarray) -> np.ndarray:
         """Corners of polygons that hold the level sets: u > level everywhere outside.
@@ -145,6 +148,19 @@ def _first_cells() -> _Cells:
     # sectors overlap by what rounding may lose
     half = np.full(len(rho), np.pi / _SECTORS * (1 + 1e-9))
     return _Cells(np.tile(middle, len(segments)), half, rho, epsilon)
+
+
+def _steepest(weights: list[np.ndarray]) -> float:
+    """A bound on the gradient of u, whichever ReLUs are on: intervals of the factors of x, y and r."""
+    first, second, third = weights
+    low, high = np.minimum(first, 0), np.maximum(first, 0)
+    for weight in (second, third):
+        plus, minus, skip = np.maximum(weight[:, :-3], 0), np.minimum(weight[:, :-3], 0), weight[:, -3:]
+        low, high = plus @ low + minus @ high + skip, plus @ high + minus @ low + skip
+        last = np.maximum(np.abs(low), np.abs(high))[0]
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    # r's gradient has the length 1
+    return float(np.hypot(last[0], last[1]) + last[2])
 
 
 def _lower_bound(weights: list[np.ndarray], biases: list[np.ndarray], cells: _Cells) -> np.ndarray:
