@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonuclei.data.archives import AnnotatedImage, Archive
+from canonuclei.data.assemble import assemble
 from canonuclei.data.simulate import write_source
-from canonuclei.data.tiles import ARRAYS, COLUMNS, TABLE, cells, cut_tiles, place, read_tiles, whole_truth
+from canonuclei.data.tiles import ARRAYS, COLUMNS, TABLE, cells, cut_tiles, place, read_tiles
 from canonuclei.errors import InputError
 
 SIZE = 128
@@ -64,7 +65,7 @@ def test_padded_border_keeps_the_grid_and_marks_what_is_no_image(tmp_path):
         tiles = read_tiles(tmp_path / border, instances=True)
         assert len(tiles) == 6
         assert tuple(tiles.table.iloc[-1][["tile_y", "tile_x"]]) == last
-        assert np.array_equal(whole_truth(tiles)["a"], labels)
+        assert np.array_equal(assemble(tiles.table, tiles.instances), labels)
     assert tiles.valid.sum() == labels.size
     assert (tiles.valid[-1, :72, :4] == 1).all()
     assert not tiles.valid[-1, 72:].any()
@@ -109,7 +110,7 @@ def test_every_pixel_counted_once_and_put_together_again(height, width, overlap,
         assert np.array_equal(tiles.instances[row.tile][valid].reshape(part.shape), part)
         assert not tiles.instances[row.tile][~valid].any() and not tiles.masks[row.tile][~valid].any()
     assert (counted == 1).all()
-    assert np.array_equal(whole_truth(tiles)["a"], image.labels)
+    assert np.array_equal(assemble(tiles.table, tiles.instances), image.labels)
 
 
 def test_files_are_as_the_other_rules_expect(tmp_path):
@@ -153,7 +154,7 @@ def test_one_nucleus_over_the_whole_tile(tmp_path):
 def test_no_nuclei(tmp_path):
     tiles = cut(tmp_path, annotated(np.zeros((128, 200), int)))
     assert tiles.table.k.tolist() == [0, 0] and not tiles.masks.any()
-    assert not whole_truth(tiles)["a"].any()
+    assert not assemble(tiles.table, tiles.instances).any()
 
 
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (100, 161), (161, 100), (1, 1)])
@@ -171,8 +172,6 @@ def test_weak_training_needs_no_instance_file(tmp_path):
     (tmp_path / "instances.npy").unlink()
     tiles = read_tiles(tmp_path)
     assert tiles.instances is None
-    with pytest.raises(ValueError, match="instances=True"):
-        whole_truth(tiles)
     with pytest.raises(InputError, match="missing"):
         read_tiles(tmp_path, instances=True)
 
@@ -240,7 +239,7 @@ def test_the_script_cuts_the_images_of_its_set(tmp_path, repository):
     expected = {"train": (2, 2 + 9), "val": (1, 2), "test": (1, 2), "whole": (1, 2)}
     for name, (images, tiles) in expected.items():
         settings = {"size": 128, "border": "shift", "whole_overlap": 64}
-        script.main(tmp_path, tmp_path / "split.csv", name, tmp_path / name, settings, [1.0, 99.8])
+        images = script.images_of(tmp_path, script.read_split(tmp_path / "split.csv"), name)
+        script.main(images, name, tmp_path / name, settings, [1.0, 99.8])
         table = read_tiles(tmp_path / name).table
         assert (table.image_id.nunique(), len(table)) == (images, tiles)
-    assert whole_truth(read_tiles(tmp_path / "test", True)).keys() == set(table.image_id)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from canonuclei.data.listing import listed_files
 from canonuclei.errors import InputError, one_line_errors
 from canonuclei.provenance import code_digest
 from canonuclei.settings import parse_run, run_names, run_settings, supervision
@@ -15,8 +16,10 @@ with one_line_errors():
 RESULTS = f"results/{config['dataset']}"
 LOGS = f"{RESULTS}/logs"
 RUNS = run_names(config)
-SIMULATED = config["source"] == "simulated"
-DOWNLOADED = config["source"].startswith("https://")
+# Images and masks of one's own, instead of the published files
+FOLDER = config["data"]["kind"] == "folder"
+SIMULATED = not FOLDER and config["source"] == "simulated"
+DOWNLOADED = not FOLDER and config["source"].startswith("https://")
 if SIMULATED:
     SOURCE = f"{RESULTS}/source"
 elif DOWNLOADED:
@@ -26,6 +29,8 @@ else:
 ARCHIVES = [f"{SOURCE}/{name}" for name in ("stage1_train.zip", "stage1_test.zip", "stage1_solution.csv")]
 if config["split"]["protocol"] == "official":
     ARCHIVES += [f"{SOURCE}/{name}" for name in ("stage2_test_final.zip", "stage2_solution_final.csv")]
+if FOLDER:
+    ARCHIVES = []
 
 
 wildcard_constraints:
@@ -48,6 +53,21 @@ MODEL_CODE = {
     "deeplabv3": ("models/deeplab.py", "models/semantic.py", "models/losses.py"),
     "maskrcnn": ("models/maskrcnn.py", "models/semantic.py"),
 }
+
+
+def own_files(wildcards=None):
+    """Files of a data set of one's own: a function, for their names may have braces in them."""
+    if not FOLDER:
+        return []
+    with one_line_errors():
+        return listed_files(config["data"])
+
+
+def split_list(wildcards):
+    """The list of the split, if there is one."""
+    if FOLDER:
+        return config["data"]["split"] or []
+    return config["split"]["list"] if config["split"]["protocol"] == "stage1" else []
 
 
 def settings_of(wildcards):

@@ -3,14 +3,25 @@ from canonuclei.data.manifest import check_present, expected_files
 
 # Without an expected list (other data) the index is not compared with anything
 with one_line_errors():
-    EXPECTED = expected_files(config["split"]["expected"])
+    EXPECTED = [] if FOLDER else expected_files(config["split"]["expected"])
 
 # Code that tells what an image and its nuclei are, once read
 READING = ("data/archives.py", "data/images.py", "data/rle.py")
+# The same for images of one's own
+OWN = (
+    *(f"data/{name}.py" for name in ("folder", "folder_remarks", "masks", "pieces", "scaling")),
+    *(f"data/{name}.py" for name in ("reader", "tiff", "pixel_size", "images")),
+)
+if FOLDER:
+    READING = OWN
 
-if not (DOWNLOADED or SIMULATED):
+if not (DOWNLOADED or SIMULATED or FOLDER):
     with one_line_errors():
         check_present(ARCHIVES)
+
+
+# That images and masks match is said before anything runs
+own_files()
 
 
 localrules:
@@ -65,6 +76,7 @@ if SIMULATED:
 rule index:
     input:
         archives=ARCHIVES,
+        own=own_files,
         expected=EXPECTED,
     output:
         f"{RESULTS}/images.csv",
@@ -74,6 +86,8 @@ rule index:
         "../../envs/python.yaml"
     params:
         protocol=config["split"]["protocol"],
+        data=config["data"],
+        overlap=config["tiles"]["whole_overlap"],
         code=code_digest("data/split.py", "data/index.py", "data/manifest.py", "data/looks.py", *READING),
     message:
         "Reading and checking every image and mask"
@@ -84,7 +98,7 @@ rule index:
 rule split:
     input:
         images=f"{RESULTS}/images.csv",
-        list=[config["split"]["list"]] if config["split"]["protocol"] == "stage1" else [],
+        list=split_list,
     output:
         f"{RESULTS}/split.csv",
     log:
@@ -92,8 +106,8 @@ rule split:
     conda:
         "../../envs/python.yaml"
     params:
-        protocol=config["split"]["protocol"],
-        code=code_digest("data/split.py", "data/manifest.py"),
+        protocol="folder" if FOLDER else config["split"]["protocol"],
+        code=code_digest("data/split.py", "data/manifest.py", "data/folder_tables.py"),
     message:
         "Splitting the images"
     script:
@@ -103,6 +117,9 @@ rule split:
 rule tiles:
     input:
         archives=ARCHIVES,
+        own=own_files,
+        # it tells the truth and the count of each of one's own images
+        images=f"{RESULTS}/images.csv" if FOLDER else [],
         split=f"{RESULTS}/split.csv",
     output:
         images=f"{RESULTS}/tiles/{{set}}/images.npy",
@@ -122,6 +139,7 @@ rule tiles:
         runtime=20,
     params:
         settings=config["tiles"],
+        data=config["data"],
         percentiles=config["input"]["percentiles"],
         code=code_digest(
             *(f"data/{name}.py" for name in ("tiles", "placement", "growing", "looks", "pieces")), *READING

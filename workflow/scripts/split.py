@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(images: str, protocol: str, listed: str | None, output: str | Path) -> None:
     """Write the split of the indexed images, sorted by subset and id."""
-    rows = make_split(read_table(images), protocol, listed)
+    rows = make_split(read_table(images, ("image_id", "subset")), protocol, listed)
     sides = Counter(row["split"] for row in rows)
     print(", ".join(f"{side}: {sides[side]} images" for side in ("train", "val", "test")), file=sys.stderr)
     write_table(output, rows, COLUMNS)

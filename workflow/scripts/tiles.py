@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from canonuclei.data.archives import AnnotatedImage, Archive
+from canonuclei.data.folder import COLUMNS as FOLDER_COLUMNS
+from canonuclei.data.folder import read_annotated
+from canonuclei.data.manifest import read_table
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
 from canonuclei.logs import log_to
@@ -33,25 +36,36 @@ def images_of(source: str | Path, split: pd.DataFrame, name: str) -> Iterator[An
                 yield archive.read(image_id)
 
 
+def own_images(
+    data: Mapping[str, Any], index: str | Path, split: pd.DataFrame, name: str
+) -> Iterator[AnnotatedImage]:
+    """Yield the images of a set of one's own, sorted by id; ``data`` is that section of the config."""
+    chosen = set(split[split.split == ("test" if name == WHOLE else name)].image_id)
+    rows = [row for row in read_table(index, FOLDER_COLUMNS) if row["image_id"] in chosen]
+    return read_annotated(data, sorted(rows, key=lambda row: row["image_id"]))
+
+
+def read_split(path: str | Path) -> pd.DataFrame:
+    """The table of the split, all of it text: an image may be called NA or 001."""
+    split = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if missing := {"image_id", "subset", "split"} - set(split.columns):
+        raise InputError(path, f"no column {min(missing)}", "remove it and run the rule `split` again")
+    return split
+
+
 def main(
-    source: str | Path,
-    split_path: str | Path,
+    images: Iterator[AnnotatedImage],
     name: str,
     folder: str | Path,
     settings: Mapping[str, Any],
     percentiles: Sequence[float],
 ) -> None:
     """Cut one set; ``settings`` are the config's ``tiles``, ``percentiles`` its ``input: percentiles``."""
-    split = pd.read_csv(split_path, dtype=str)
-    if missing := {"image_id", "subset", "split"} - set(split.columns):
-        raise InputError(split_path, f"no column {min(missing)}", "remove it and run the rule `split` again")
-    overlap = settings["whole_overlap"] if name == WHOLE else 0
-    images = images_of(source, split, name)
     cut_tiles(
         images,
         folder,
         size=settings["size"],
-        overlap=overlap,
+        overlap=settings["whole_overlap"] if name == WHOLE else 0,
         percentiles=percentiles,
         border=settings["border"],
     )
@@ -62,10 +76,14 @@ def main(
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
+        set_name, parts = snakemake.wildcards.set, read_split(snakemake.input.split)
+        if snakemake.params.data["kind"] == "folder":
+            found = own_images(snakemake.params.data, snakemake.input.images, parts, set_name)
+        else:
+            found = images_of(Path(snakemake.input.archives[0]).parent, parts, set_name)
         main(
-            Path(snakemake.input.archives[0]).parent,
-            snakemake.input.split,
-            snakemake.wildcards.set,
+            found,
+            set_name,
             Path(snakemake.output.images).parent,
             snakemake.params.settings,
             snakemake.params.percentiles,

@@ -144,8 +144,9 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
         labels[variant["label"]] = name
         yield from _settings_faults({**variant, "where": f"{where}."}, config)
     yield from _settings_faults({**config, "where": ""}, config)
+    yield from _folder_faults(config)
     if config["split"]["protocol"] == "stage1" and not (
-        config["split"]["list"] or config["source"] == "simulated"
+        config["split"]["list"] or config["source"] == "simulated" or config["data"]["kind"] == "folder"
     ):
         yield InputError("split.list", "missing with protocol stage1", "name the CSV that lists the split")
     weights = config["encoder"]["weights"]
@@ -157,6 +158,28 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
         yield InputError("prediction.keep_presence", problem, "0.05 is the default")
     if config["tiles"]["whole_overlap"] >= config["tiles"]["size"]:
         yield InputError("tiles.whole_overlap", "not smaller than tiles.size", "64 is the default")
+
+
+def _folder_faults(config: Mapping[str, Any]) -> Iterator[InputError]:
+    """Faults of a data set of one's own, which has no instance labels and perhaps no counts."""
+    data = config["data"]
+    if data["nucleus_diameter"] is not None and data["scale"] is not None:
+        yield InputError("data.scale", "given beside data.nucleus_diameter", "give one of the two")
+    if data["kind"] != "folder":
+        if given := [key for key, value in data.items() if key != "kind" and value is not None]:
+            yield InputError(f"data.{given[0]}", "given, but data.kind is bbbc038", "set data.kind to folder")
+        return
+    for key, what in (("images", "your images"), ("masks", "their binary masks")):
+        if data[key] is None:
+            yield InputError(f"data.{key}", "missing with data.kind folder", f"name the folder of {what}")
+    for index, run in enumerate(config["runs"]):
+        where, variant = f"runs[{index}].variant", config["variants"][run["variant"]]
+        if variant["model"] == "maskrcnn":
+            problem = f"{run['variant']} learns from instance masks, which a data set of kind folder has not"
+            yield InputError(where, problem, "leave the run out")
+        if variant.get("alpha", 0) and data["counts"] is None:
+            remedy = "set data.counts to a CSV file image,count (or to components), or leave the run out"
+            yield InputError(where, f"{run['variant']} has a count loss, but data.counts is null", remedy)
 
 
 def _settings_faults(settings: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[InputError]:

@@ -75,12 +75,6 @@ def read_subset(source: str | Path, subset: str) -> Iterator[AnnotatedImage]:
             yield archive.read(image_id)
 
 
-def read_image(source: str | Path, subset: str, image_id: str) -> AnnotatedImage:
-    """Read one annotated image; see `read_subset`."""
-    with Archive(source, subset) as archive:
-        return archive.read(image_id)
-
-
 class Archive:
     """An open subset: ``ids`` (sorted, those with nuclei to score), and ``read`` for one of them."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ import numpy as np
 from ..errors import InputError
 from .archives import AnnotatedImage
 from .folder_remarks import remarks
-from .folder_tables import read_counts, some
+from .folder_tables import read_counts
+from .listing import COUNTED, matched
 from .looks import look
 from .manifest import pixel_digest
 from .masks import Mask, read_mask
 from .pieces import components
-from .reader import Picture, picture_files, picture_stem, read_picture, rescaled, to_rgb8
+from .reader import Picture, read_picture, rescaled, to_rgb8
 from .scaling import scale_factor
 
 SUBSET = "folder"
@@ -26,8 +26,6 @@ COLUMNS = (
     *("image_id", "subset", "width", "height", "nuclei", "count", "components", "truth", "digest", "look"),
     *("mosaic", "pixel_height_um", "pixel_width_um", "image", "mask"),
 )
-# What people and programs put behind an image's name for its mask
-ENDING = re.compile(r"[ _.-](masks?|labels?|seg)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -56,48 +54,8 @@ def open_source(settings: Mapping[str, Any]) -> Source:
     """
     pairs = matched(settings["images"], settings["masks"])
     counts = settings["counts"]
-    table = None if counts in (None, "components", "labels") else read_counts(counts, list(pairs))
+    table = None if counts in COUNTED else read_counts(counts, list(pairs))
     return Source(pairs, table, settings)
-
-
-def source_files(settings: Mapping[str, Any]) -> list[str]:
-    """All files of the source, for a workflow's inputs; see `open_source`."""
-    files = [str(path) for pair in matched(settings["images"], settings["masks"]).values() for path in pair]
-    return files + ([settings["counts"]] if settings["counts"] not in (None, "components", "labels") else [])
-
-
-def matched(images: str | Path, masks: str | Path) -> dict[str, tuple[Path, Path]]:
-    """Image and mask file by the image's stem: a mask has its name, or that with _mask (-label, ...) behind.
-
-    Both may be one folder; then only files with such an ending are masks.
-
-    Raises:
-        InputError: images without a mask, masks without an image, or two masks for an image.
-    """
-    pictures = picture_files(images)
-    drawn = picture_files(masks)
-    if Path(images).resolve() == Path(masks).resolve():
-        drawn = [path for path in pictures if ENDING.search(picture_stem(path))]
-        pictures = [path for path in pictures if path not in drawn]
-    stems = {picture_stem(path): path for path in pictures}
-    found: dict[str, Path] = {}
-    strangers = []
-    for path in drawn:
-        stem = picture_stem(path)
-        stem = stem if stem in stems else ENDING.sub("", stem)
-        if stem not in stems:
-            strangers.append(path.name)
-        elif stem in found:
-            problem = f"two masks for the image {stem}: {found[stem].name} and {path.name}"
-            raise InputError(masks, problem, "remove one of them")
-        else:
-            found[stem] = path
-    remedy = "give mask and image the same name (a.tif and a.png, or a_mask.png)"
-    if missing := [path.name for stem, path in stems.items() if stem not in found]:
-        raise InputError(masks, f"no mask for {some(missing)}", remedy)
-    if strangers:
-        raise InputError(masks, f"masks without an image: {some(strangers)}", remedy)
-    return {stem: (path, found[stem]) for stem, path in stems.items()}
 
 
 def index_folder(settings: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from .reader import picture_stem
+from .listing import picture_stem, some
 
 SIDES = ("train", "val", "test")
 # Of the images, if nobody says otherwise; the rest trains
@@ -76,13 +76,6 @@ def default_split(stems: Iterable[str], where: str | Path) -> dict[str, str]:
     held = max(1, round(SHARE * len(order)))
     sides = ["val"] * held + ["test"] * held
     return dict(zip(order, sides + ["train"] * (len(order) - len(sides)), strict=True))
-
-
-def some(names: Iterable[str], most: int = 5) -> str:
-    """The first names, and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _read(path: str | Path, column: str, stems: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +12,13 @@ from PIL import Image
 
 from ..errors import InputError
 from .images import decode_samples
+from .listing import picture_files, picture_stem
 from .pixel_size import plausible
 from .tiff import RGB, read_tiff
 
 # 23,000 x 23,000 px
 MAX_PIXELS = 2**29
 MIN_SIDE = 16
-SUFFIXES = (".png", ".tif", ".tiff")
 # What 16 bit and float are stretched from: wider than what the networks normalize by, tight enough that a
 # hot pixel does not push all the rest into a few of the 256 levels
 STRETCH = (0.1, 99.9)
@@ -28,6 +27,7 @@ MOST_RANKED = 2**24
 # No deflate stream unpacks to more than 1032 times its size
 MOST_PACKED = 1040
 AGAIN = "get the file again, or save it as PNG or TIFF of 8 or 16 bit"
+__all__ = ["Picture", "picture_files", "picture_stem", "read_picture", "rescaled", "to_rgb8"]
 _log = logging.getLogger(__name__)
 
 
@@ -48,39 +48,6 @@ class Picture:
     pixel_size: tuple[float, float] | None
     path: Path
     notes: tuple[str, ...] = ()
-
-
-def picture_files(folder: str | Path) -> list[Path]:
-    """The PNG and TIFF files in a folder (not below it, no hidden ones), sorted by name.
-
-    Raises:
-        InputError: no such folder, none of these files in it, or two whose names differ in the suffix only.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(folder, "no such folder", "name a folder with PNG or TIFF images")
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-    if not files:
-        remedy = "put PNG, TIFF or OME-TIFF images into it; folders in it are not searched"
-        raise InputError(folder, "no image in this folder", remedy)
-    seen: dict[str, Path] = {}
-    for path in files:
-        other = seen.setdefault(picture_stem(path), path)
-        if other is not path:
-            problem = f"{other.name} and {path.name} have the same name but for the suffix"
-            raise InputError(folder, problem, "rename one: results are called after the name without suffix")
-    return files
-
-
-def picture_stem(path: str | Path) -> str:
-    """A file's name without .png, .tif, .tiff or .ome.tif, in Unicode's composed form (as macOS has not)."""
-    name = unicodedata.normalize("NFC", Path(path).name)
-    stem = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SUFFIXES else name
-    return stem[:-4] if stem.lower().endswith(".ome") and stem != name else stem
 
 
 def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, *, mask: bool = False) -> Picture:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from .folder_tables import default_split, read_split
 from .manifest import read_table
 
 COLUMNS = ("image_id", "subset", "split")
@@ -21,8 +22,9 @@ def make_split(rows: Sequence[Mapping], protocol: str, listed: str | Path | None
 
     Args:
         rows: the index (``image_id``, ``subset``).
-        protocol: ``official``, the paper's, by subset alone; or ``stage1``, by a list.
-        listed: the list (`COLUMNS`) for ``stage1``.
+        protocol: ``official``, the paper's, by subset alone; ``stage1``, by a list; or ``folder``, images of
+            one's own, by a list or by a hash of their names.
+        listed: the list: `COLUMNS` for ``stage1``, image and split for ``folder``.
 
     Returns:
         Rows with the keys `COLUMNS`.
@@ -30,6 +32,10 @@ def make_split(rows: Sequence[Mapping], protocol: str, listed: str | Path | None
     Raises:
         InputError: an image is in one of index and list only, or in another subset; a side is empty.
     """
+    if protocol == "folder":
+        stems = [row["image_id"] for row in rows]
+        sides = read_split(listed, stems) if listed else default_split(stems, "data.images")
+        return [_row(row, sides[row["image_id"]]) for row in rows]
     if protocol == "official":
         split = [_row(row, OFFICIAL[row["subset"]]) for row in rows]
     elif listed is None:

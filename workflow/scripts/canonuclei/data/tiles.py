@@ -155,29 +155,6 @@ def read_tiles(folder: str | Path, instances: bool = False, masks: bool = True) 
     return Tiles(table=table, **arrays)
 
 
-def whole_truth(tiles: Tiles) -> dict[str, np.ndarray]:
-    """Put the instance labels of whole images together again, cell by cell.
-
-    Args:
-        tiles: any set that covers its images, read with ``instances=True``.
-
-    Returns:
-        By image id, in the order of the tiles: (H, W) int32 labels, 0 background.
-    """
-    if tiles.instances is None:
-        raise ValueError("whole_truth needs tiles that were read with instances=True")
-    truth: dict[str, np.ndarray] = {}
-    for row in tiles.table.itertuples():
-        labels = truth.setdefault(row.image_id, np.zeros((row.image_height, row.image_width), np.int32))
-        own = np.s_[row.cell_y0 : row.cell_y1, row.cell_x0 : row.cell_x1]
-        in_tile = np.s_[
-            row.cell_y0 - row.tile_y : row.cell_y1 - row.tile_y,
-            row.cell_x0 - row.tile_x : row.cell_x1 - row.tile_x,
-        ]
-        labels[own] = tiles.instances[row.Index][in_tile]
-    return truth
-
-
 def _windows(
     shape: tuple[int, int], size: int, overlap: int, border: str
 ) -> Iterator[tuple[dict[str, int], tuple[slice, slice]]]:
