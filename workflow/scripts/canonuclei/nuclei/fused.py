@@ -22,13 +22,15 @@ class FusedShape:
         dtype: float32 for rendering, float64 for measuring.
 
     Attributes:
+        shape: as given.
         bounds: where the shape's level sets end, proven at the first use.
+        tables: measures of the shape, kept by ``ShapeMeasures.of``.
     """
 
     block = 1 << 13
 
     def __init__(self, shape: ShapeMLP, dtype: type = np.float32) -> None:
-        self.dtype = dtype
+        self.shape, self.dtype, self.tables = shape, dtype, {}
         layers = (shape.layer1, shape.layer2, shape.layer3)
         self.weights = [layer.weight.detach().cpu().numpy().astype(dtype) for layer in layers]
         self.biases = [layer.bias.detach().cpu().numpy().astype(dtype)[:, None] for layer in layers]

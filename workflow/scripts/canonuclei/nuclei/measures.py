@@ -15,7 +15,7 @@ from scipy.spatial import ConvexHull
 from skimage.measure import label
 
 from ..models.shape import ShapeMLP
-from .fused import level_logit, to_numpy
+from .fused import FusedShape, level_logit, to_numpy
 from .outline import outlines, polygon_moments, sample_field
 
 MEASURES = (
@@ -59,15 +59,22 @@ class ShapeMeasures:
     closed: bool
 
     @classmethod
-    def of(cls, shape: ShapeMLP, lowest: float = 0.5, levels: int = 96, samples: int = 512) -> ShapeMeasures:
+    def of(
+        cls, shape: ShapeMLP | FusedShape, lowest: float = 0.5, levels: int = 96, samples: int = 512
+    ) -> ShapeMeasures:
         """Measure a shape.
 
         Args:
-            shape: the trained shape.
+            shape: the trained shape; a ``FusedShape`` keeps the tables, so that they are made once.
             lowest: least level λ, in (0, 1): the threshold, since p(z) ≤ 1.
             levels: rows of the tables, from ``lowest`` to the shape's maximum.
             samples: samples a side of the grid laid around the lowest level's outline.
         """
+        if isinstance(shape, FusedShape):
+            key = lowest, levels, samples
+            if key not in shape.tables:
+                shape.tables[key] = cls.of(shape.shape, *key)
+            return shape.tables[key]
         start = _to_logit(lowest)
         field = sample_field(shape, start, samples)
         if field is None or not field.closed:
@@ -126,7 +133,7 @@ def measure(
     t: object,
     p: object,
     measures: ShapeMeasures,
-    tile_size: int = 128,
+    tile_size: object = 128,
     tile_y: object = 0,
     tile_x: object = 0,
     threshold: float = 0.5,
@@ -140,7 +147,7 @@ def measure(
         t: (n, 2).
         p: (n,) p(z).
         measures: of the canonical shape.
-        tile_size: pixels a side of the tile.
+        tile_size: pixels a side of the tile, a number or (n,).
         tile_y, tile_x: the tile's origin in the image, a number or (n,).
         threshold: of p(s) · p(z).
 
@@ -155,7 +162,8 @@ def measure(
     area, centroid, covariance, _ = measures.at(threshold / p)
     inverse = invert_lower(lower)
     position = np.einsum("nij,nj->ni", inverse, centroid - t)
-    covariance = inverse @ covariance @ inverse.transpose(0, 2, 1) * (tile_size / 2) ** 2
+    scale = np.asarray(tile_size, np.float64)[..., None, None] / 2
+    covariance = inverse @ covariance @ inverse.transpose(0, 2, 1) * scale**2
     area = area * inverse[:, 0, 0] * inverse[:, 1, 1] * (tile_size / 2) ** 2
     column, row = ((position[:, axis] + 1) * tile_size / 2 - 0.5 for axis in (0, 1))
     return ellipse_measures(row + np.asarray(tile_y), column + np.asarray(tile_x), area, covariance)

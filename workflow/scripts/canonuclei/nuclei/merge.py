@@ -30,7 +30,28 @@ def merge_contained(
         (n,) int64: position of the head (first in rank, so the biggest) of each instance's group; its own
         position when alone, −1 where the mask is empty.
     """
-    flat = _as_csr(masks)
+    return _groups(_as_csr(masks), p, ids, overlap)
+
+
+def merge_pixels(
+    owner: np.ndarray, pixel: np.ndarray, p: np.ndarray, ids: np.ndarray, overlap: float = 0.5
+) -> np.ndarray:
+    """``merge_contained`` from lists of pixels, for many tiles at once.
+
+    Args:
+        owner: (m,) rising: the row of the instance that each pixel belongs to.
+        pixel: (m,) its number, ≥ 0, another in every tile; at most once an instance.
+        p: (n,) p(z).
+        ids: (n,) ids, distinct within each tile.
+        overlap: as of ``merge_contained``.
+    """
+    starts = np.searchsorted(owner, np.arange(len(p) + 1))
+    width = int(pixel.max()) + 1 if len(pixel) else 1
+    flat = sparse.csr_array((np.ones(len(pixel), np.int32), pixel, starts), (len(p), width))
+    return _groups(flat, p, ids, overlap)
+
+
+def _groups(flat: sparse.csr_array, p: np.ndarray, ids: np.ndarray, overlap: float) -> np.ndarray:
     count = flat.shape[0]
     if count == 0:
         return np.zeros(0, np.int64)

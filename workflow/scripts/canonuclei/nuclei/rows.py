@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
 from ..models.shape import ShapeMLP
-from .fused import FusedShape, to_numpy
+from .blocks import inside_pixels
+from .fused import FusedShape, level_logit, to_numpy
 from .measures import MEASURES, ShapeMeasures, measure
-from .merge import merge_contained
+from .merge import merge_pixels
 from .render import render_instances
-from .union import union_measures
+from .union import group_measures
+from .windows import place
 
 PARAMETERS = ("image", "tile_y", "tile_x", "tile_size", "id", "group", "l11", "l21", "l22", "t1", "t2", "p")
 COLUMNS = (*PARAMETERS, *MEASURES)
 NUMBERS = ("l11", "l21", "l22", "t1", "t2", "p")
+_TILES = 64  # whose masks +P compares at a time
 KINDS = {"image": str, "group": "Int64", **dict.fromkeys(("tile_y", "tile_x", "tile_size", "id"), np.int64)}
 
 
-def nuclei_rows(
-    image: str,
-    tile_y: int,
-    tile_x: int,
-    first_id: int,
+def nuclei_table(
+    tiles: pd.DataFrame,
     lower: object,
     t: object,
     p: object,
@@ -32,43 +34,6 @@ def nuclei_rows(
     threshold: float = 0.5,
     overlap: float = 0.5,
 ) -> pd.DataFrame:
-    """The rows of one tile, without measures (``add_measures`` computes all of a table at once).
-
-    Args:
-        image: image id.
-        tile_y, tile_x: the tile's origin in the image, pixels.
-        first_id: id of the first row; the next tile of the image goes on at ``first_id + len(rows)``.
-        lower: (N, 2, 2) L of all the tile's instances.
-        t: (N, 2).
-        p: (N,) p(z).
-        shape: the canonical shape; give a ``FusedShape`` for many tiles.
-        tile_size: pixels a side.
-        keep: instances with a lower p(z) have no row.
-        threshold: of p(s) · p(z), for the masks that +P compares.
-        overlap: of +P (``merge_contained``).
-
-    Returns:
-        ``PARAMETERS``, in the order of the instances. ``group`` is the id of the group's biggest member,
-        <NA> where the instance has no pixel.
-    """
-    lower, t, p = (to_numpy(value) for value in (lower, t, p))
-    kept = np.flatnonzero(p >= np.float32(keep))
-    lower, t, p = lower[kept], t[kept], p[kept]
-    ids = first_id + np.arange(len(kept))
-    masks = render_instances(lower, t, p, shape, tile_size, tile_size, threshold)
-    heads = merge_contained(masks, p, ids, overlap)
-    group = pd.array(first_id + heads, dtype="Int64")
-    group[heads < 0] = pd.NA
-    numbers = (lower[:, 0, 0], lower[:, 1, 0], lower[:, 1, 1], t[:, 0], t[:, 1], p)
-    columns = {"image": image, "tile_y": tile_y, "tile_x": tile_x, "tile_size": tile_size, "id": ids}
-    columns |= {"group": group, **dict(zip(NUMBERS, numbers, strict=True))}
-    rows = pd.DataFrame(columns, columns=list(PARAMETERS))
-    return rows.astype({**KINDS, **dict.fromkeys(NUMBERS, np.float64)})
-
-
-def nuclei_table(
-    tiles: pd.DataFrame, lower: object, t: object, p: object, shape: ShapeMLP, **settings: float
-) -> pd.DataFrame:
     """The whole table of a set of tiles, ids counted within each image, with the measures.
 
     Args:
@@ -76,48 +41,75 @@ def nuclei_table(
         lower: (T, N, 2, 2) L.
         t: (T, N, 2).
         p: (T, N).
-        shape: the canonical shape.
-        settings: tile_size, keep, threshold, overlap as of ``nuclei_rows``.
+        shape: the canonical shape; give a ``FusedShape`` for many tables.
+        tile_size: pixels a side.
+        keep: instances with a lower p(z) have no row.
+        threshold: of p(s) · p(z).
+        overlap: of +P (``merge_contained``).
 
     Returns:
-        ``COLUMNS``, by tile, then instance; no rows where nothing is present.
+        ``COLUMNS``, by tile, then instance; no rows where nothing is present. ``group`` is the id of the
+        group's biggest member, <NA> where the instance has no pixel.
     """
     lower, t, p = (to_numpy(value) for value in (lower, t, p))
-    fused, following = FusedShape(shape), {}
-    # one empty part with the columns' types, for a set without tiles or nuclei
-    nothing = np.zeros((0, 2, 2)), np.zeros((0, 2)), np.zeros(0)
-    parts = [nuclei_rows("", 0, 0, 1, *nothing, fused)]
-    for index, tile in enumerate(tiles.itertuples()):
-        image, first = str(tile.image_id), following.get(tile.image_id, 1)
-        place = image, int(tile.tile_y), int(tile.tile_x), first
-        parts.append(nuclei_rows(*place, lower[index], t[index], p[index], fused, **settings))
-        following[tile.image_id] = first + len(parts[-1])
-    table = pd.concat(parts, ignore_index=True)
-    return add_measures(table, shape, settings.get("threshold", 0.5))
+    fused = shape if isinstance(shape, FusedShape) else FusedShape(shape)
+    tile, chosen = np.nonzero(p >= np.float32(keep))
+    lower, t, p = lower[tile, chosen], t[tile, chosen], p[tile, chosen]
+    image = tiles["image_id"].astype(str).to_numpy(object)[tile]
+    ids = pd.Series(image).groupby(image).cumcount().to_numpy(np.int64) + 1
+    heads = _heads(lower, t, p, tile, ids, fused, tile_size, threshold, overlap)
+    group = pd.array(ids[heads], dtype="Int64")
+    group[heads < 0] = pd.NA
+    numbers = (lower[:, 0, 0], lower[:, 1, 0], lower[:, 1, 1], t[:, 0], t[:, 1], p)
+    place = {name: tiles[name].to_numpy(np.int64)[tile] for name in ("tile_y", "tile_x")}
+    columns = {"image": image, **place, "tile_size": tile_size, "id": ids, "group": group}
+    columns |= dict(zip(NUMBERS, numbers, strict=True))
+    rows = pd.DataFrame(columns, columns=list(PARAMETERS))
+    rows = rows.astype({**KINDS, **dict.fromkeys(NUMBERS, np.float64)})
+    return add_measures(rows, fused, threshold)
 
 
-def add_measures(table: pd.DataFrame, shape: ShapeMLP, threshold: float = 0.5) -> pd.DataFrame:
+def _heads(lower, t, p, tile, ids, fused: FusedShape, size: int, threshold: float, overlap: float):
+    """+P within each tile: rows of the heads, −1 where an instance has no pixel."""
+    heads = np.empty(len(p), np.int64)
+    levels = level_logit(p, threshold)
+    bounds = np.searchsorted(tile, np.arange(0, tile[-1] + 1 + _TILES if len(tile) else 0, _TILES))
+    for start, stop in itertools.pairwise(bounds.tolist()):
+        part = slice(start, stop)
+        placed, _ = place(fused, lower[part], t[part], p[part], (0, 0, size))
+        owner, y, x = inside_pixels(placed, levels[part], (0, 0, size, size))
+        pixel = ((tile[part][owner] % _TILES) * size + y) * size + x
+        found = merge_pixels(owner, pixel, p[part], ids[part], overlap)
+        heads[part] = np.where(found >= 0, found + start, -1)
+    return heads
+
+
+def add_measures(table: pd.DataFrame, shape: ShapeMLP | FusedShape, threshold: float = 0.5) -> pd.DataFrame:
     """``COLUMNS`` from ``PARAMETERS``: the measures, computed from parameters and shape alone.
 
     An instance's row has its own measures. Only the head of a group of several has those of the group's
     union (+P); the other members keep their own, and are known by group ≠ id.
     """
-    levels, fused = ShapeMeasures.of(shape, lowest=threshold), FusedShape(shape)
+    fused = shape if isinstance(shape, FusedShape) else FusedShape(shape)
+    levels = ShapeMeasures.of(fused, lowest=threshold)
     table = table[list(PARAMETERS)].reset_index(drop=True)
     values = {name: np.full(len(table), np.nan) for name in MEASURES}
-    for size, rows in table.groupby("tile_size").indices.items():
-        part = table.iloc[rows]
-        place = int(size), part["tile_y"].to_numpy(), part["tile_x"].to_numpy(), threshold
-        for name, column in measure(*parameters(part), levels, *place).items():
-            values[name][rows] = column
-    for rows in table.groupby(["image", "group"], dropna=True).indices.values():
-        if len(rows) < 2:
-            continue
-        part = table.iloc[rows]
-        head = rows[np.flatnonzero(part["id"] == part["group"])]
-        place = (int(part[name].iloc[0]) for name in ("tile_size", "tile_y", "tile_x"))
-        for name, value in union_measures(*parameters(part), fused, levels, *place, threshold).items():
-            values[name][head] = value
+    frames = [table[name].to_numpy() for name in ("tile_size", "tile_y", "tile_x")]
+    numbers = parameters(table)
+    for name, column in measure(*numbers, levels, *frames, threshold).items():
+        values[name] = column
+    grouped = np.flatnonzero(table["group"].notna())
+    number = table.iloc[grouped].groupby(["image", "group"]).ngroup().to_numpy()
+    several = np.bincount(number)[number] > 1 if len(number) else np.zeros(0, bool)
+    members = grouped[several][np.argsort(number[several], kind="stable")]
+    if not len(members):
+        return table.assign(**values)
+    _, first, group = np.unique(np.sort(number[several]), return_index=True, return_inverse=True)
+    is_head = table["id"].to_numpy()[members] == table["group"].to_numpy(np.int64, na_value=0)[members]
+    place_of = (frame[members[first]] for frame in frames)
+    found = group_measures(*(value[members] for value in numbers), group, fused, levels, *place_of, threshold)
+    for name, column in found.items():
+        values[name][members[is_head]] = column[group[is_head]]
     return table.assign(**values)
 
 

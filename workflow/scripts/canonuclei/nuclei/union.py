@@ -1,13 +1,15 @@
-"""Measures of a group's union, which has no closed form."""
+"""Measures of groups' unions, which have no closed form."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .fused import FusedShape, level_logit
+from .blocks import Placed, inside_pixels
+from .fused import FusedShape, level_logit, to_numpy
 from .measures import ShapeMeasures, ellipse_measures, invert_lower
 
 _SAMPLES = 192
+_GROUPS = 64  # at a time: bounds the memory at some 30 MB
 
 
 def union_measures(
@@ -21,37 +23,82 @@ def union_measures(
     tile_x: int = 0,
     threshold: float = 0.5,
 ) -> dict[str, float]:
-    """Measures of the union of the instances' outlines, as ``measure`` has them of one.
+    """``group_measures`` of one group: a number by name; the place's arguments are numbers."""
+    place = (np.array([value]) for value in (tile_size, tile_y, tile_x))
+    group = np.zeros(len(p), np.int64)
+    values = group_measures(lower, t, p, group, shape, measures, *place, threshold)
+    return {name: float(value[0]) for name, value in values.items()}
+
+
+def group_measures(
+    lower: np.ndarray,
+    t: np.ndarray,
+    p: np.ndarray,
+    group: np.ndarray,
+    shape: FusedShape,
+    measures: ShapeMeasures,
+    tile_size: np.ndarray,
+    tile_y: np.ndarray,
+    tile_x: np.ndarray,
+    threshold: float = 0.5,
+) -> dict[str, np.ndarray]:
+    """Measures of the unions of instances' outlines, as ``measure`` has them of one.
 
     Counted on 192×192 points laid over the outlines' common bounding box (also where it leaves the tile):
     finer than the pixels of any group under 192 px across.
 
     Args:
         lower, t, p: (m, 2, 2), (m, 2), (m,) of the members.
+        group: (m,) rising, 0 … G − 1: each member's group.
         shape: the canonical shape.
         measures: its tables.
-        tile_size, tile_y, tile_x, threshold: as of ``measure``.
+        tile_size, tile_y, tile_x: (G,) of the groups' tiles.
+        threshold: as of ``measure``.
 
     Returns:
-        A number by name; NaN where the shape has no closed inside.
+        (G,) by name; NaN where the shape has no closed inside.
     """
-    box = _image_box(lower, t, measures.at(threshold / np.asarray(p, np.float64))[3])
-    steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
-    x, y = (box[axis] + steps * (box[axis + 2] - box[axis]) for axis in (0, 1))
-    points = np.stack([np.tile(x, _SAMPLES), np.repeat(y, _SAMPLES)])
-    if np.isfinite(box).all():
-        inside = shape.instances(lower, t, points) <= level_logit(p, threshold)[:, None]
-        points = points[:, inside.any(axis=0)]
-    area = points.shape[1] * np.prod(box[2:] - box[:2]) / _SAMPLES**2
-    if not points.size or not np.isfinite(area):
-        covariance, centre, area = np.full((2, 2), np.nan), np.full(2, np.nan), np.nan
-    else:
-        covariance, centre = np.cov(points, bias=True), points.mean(axis=1)
-    column, row = (centre + 1) * tile_size / 2 - 0.5
-    scale = (tile_size / 2) ** 2
-    centre_pixels = np.array([row + tile_y]), np.array([column + tile_x])
-    values = ellipse_measures(*centre_pixels, np.array([area * scale]), covariance[None] * scale)
-    return {name: float(value[0]) for name, value in values.items()}
+    boxes = measures.at(threshold / np.asarray(p, np.float64))[3]
+    moments = np.empty((len(tile_size), 6))
+    for start in range(0, len(moments), _GROUPS):
+        stop = min(start + _GROUPS, len(moments))
+        rows = slice(*np.searchsorted(group, (start, stop)))
+        part = (value[rows] for value in (lower, t, boxes, level_logit(p, threshold), group - start))
+        moments[start:stop] = _moments(*part, shape, stop - start)
+    area, x, y, xx, yy, xy = moments.T
+    covariance = np.stack([xx, xy, xy, yy], axis=-1).reshape(-1, 2, 2) * (tile_size / 2)[:, None, None] ** 2
+    column, row = ((centre + 1) * tile_size / 2 - 0.5 for centre in (x, y))
+    return ellipse_measures(row + tile_y, column + tile_x, area * (tile_size / 2) ** 2, covariance)
+
+
+def _moments(
+    lower: np.ndarray, t: np.ndarray, boxes: np.ndarray, levels: np.ndarray, group: np.ndarray,
+    shape: FusedShape, count: int,
+) -> np.ndarray:  # fmt: skip
+    """Area, centre x and y, and covariances xx, yy and xy of ``count`` unions, (count, 6)."""
+    frame = np.array(
+        [_image_box(lower[group == one], t[group == one], boxes[group == one]) for one in range(count)]
+    )
+    half, middle = (frame[:, 2:] - frame[:, :2]) / 2, (frame[:, 2:] + frame[:, :2]) / 2
+    # the points are the pixels of a raster that fills the common box
+    moved = np.asarray(t, np.float64) + np.einsum("mij,mj->mi", lower, middle[group])
+    scaled = np.asarray(lower, np.float64) * half[group][:, None]
+    known = np.isfinite(frame).all(axis=1)[group]
+    raster = np.tile([0.0, 0.0, _SAMPLES], (int(known.sum()), 1))
+    placed = Placed(shape, to_numpy(scaled[known]), to_numpy(moved[known]), raster)
+    owner, y, x = inside_pixels(placed, levels[known], (0, 0, _SAMPLES, _SAMPLES))
+    union = np.zeros((count, _SAMPLES, _SAMPLES), np.float32)
+    union[group[known][owner], y, x] = 1
+    steps = (2 * np.arange(_SAMPLES) + 1) / _SAMPLES - 1
+    rows, columns = (union.sum(axis=axis, dtype=np.float64) for axis in (2, 1))
+    area = rows.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x, xx = columns @ steps / area, columns @ steps**2 / area
+        y, yy = rows @ steps / area, rows @ steps**2 / area
+        xy = (union @ steps) @ steps / area
+    (a, b), share = half.T, 4 * half.prod(axis=1) / _SAMPLES**2
+    found = [np.where(area > 0, area * share, np.nan), middle[:, 0] + x * a, middle[:, 1] + y * b]
+    return np.stack([*found, (xx - x * x) * a * a, (yy - y * y) * b * b, (xy - x * y) * a * b], axis=-1)
 
 
 def _image_box(lower: np.ndarray, t: np.ndarray, box: np.ndarray) -> np.ndarray:
