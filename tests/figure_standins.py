@@ -119,6 +119,7 @@ def _write_tiles(folder: Path, nuclei: dict[str, np.ndarray], overlap: int) -> N
         "tile image_id subset look image_height image_width tile_y tile_x cell_y0 cell_x0 cell_y1 cell_x1 k"
     )
     table = pd.DataFrame(rows, columns=[*names.split(), "p_low", "p_high", "mean", "std"])
+    table = table.assign(truth="instances", k_source="instances", scale=1.0)
     table.to_csv(folder / "tiles.csv", index=False)
 
 

@@ -13,7 +13,7 @@ from canonuclei.models.canonical import CanonicalModel, Instances
 from canonuclei.models.compositing import compose, compose_mask, compose_plain
 from canonuclei.models.encoders import build_encoder
 from canonuclei.models.shape import ShapeMLP, radius, shape_from_weights, shape_weights
-from canonuclei.models.transform import grid_points, image_to_pixels, pack_lower, pixels_to_image
+from canonuclei.models.transform import grid_points, pack_lower
 
 NETWORK = {
     "instances_per_cell": 2,
@@ -103,8 +103,7 @@ def test_coordinates_are_pixel_centres():
     assert points[0].tolist() == pytest.approx([-1 + 1 / 8, -1 + 1 / 4])
     assert points[1].tolist() == pytest.approx([-1 + 3 / 8, -1 + 1 / 4])
     columns = torch.arange(128.0)
-    torch.testing.assert_close(image_to_pixels(pixels_to_image(columns, 128), 128), columns)
-    torch.testing.assert_close(pixels_to_image(columns, 128), grid_points(1, 128)[:, 0])
+    torch.testing.assert_close((grid_points(1, 128)[:, 0] + 1) * 128 / 2 - 0.5, columns)
 
 
 @pytest.mark.parametrize(("batch", "count", "grid"), [(1, 1, 5), (2, 3, 16), (3, 128, 32), (2, 40, 33)])
@@ -204,7 +203,7 @@ def test_the_start_is_spread_small_and_faint(model):
     assert (instances.lower[..., 0, 1] == 0).all()
     assert (instances.lower.diagonal(dim1=-2, dim2=-1) > 0).all()
     centre = -torch.linalg.solve(instances.lower, instances.t.unsqueeze(-1)).squeeze(-1).detach()
-    pixels = image_to_pixels(centre.detach(), 128)
+    pixels = (centre.detach() + 1) * 128 / 2 - 0.5
     expected = torch.stack([pixels[0, :64, 0] + 8, pixels[0, 64:, 0]], 0)
     # the twins of a cell start half a cell apart, left and right of its middle
     assert (expected[0] - expected[1]).abs().median() < 3.0

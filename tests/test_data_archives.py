@@ -38,7 +38,8 @@ def test_image_with_its_masks(tmp_path):
     np.testing.assert_array_equal(one.rgb, IMAGE)
     assert one.labels.dtype == np.int32
     np.testing.assert_array_equal(one.labels, (LEFT > 0) + 2 * (RIGHT > 0))
-    again = archives.read_image(tmp_path, "stage1_train", "a")
+    with archives.Archive(tmp_path, "stage1_train") as archive:
+        again = archive.read("a")
     np.testing.assert_array_equal(again.labels, one.labels)
 
 
@@ -141,8 +142,11 @@ def test_stage2_without_the_ignored(tmp_path):
     (one,) = write_test(tmp_path, "abc", rows, stage=2)
     assert one.image_id == "a" and one.subset == "stage2_test"
     np.testing.assert_array_equal(one.labels, LEFT > 0)
-    with pytest.raises(InputError, match="b: no such annotated image"):
-        archives.read_image(tmp_path, "stage2_test", "b")
+    with (
+        archives.Archive(tmp_path, "stage2_test") as archive,
+        pytest.raises(InputError, match="b: no such annotated image"),
+    ):
+        archive.read("b")
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,16 @@ from skimage.io import imsave
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow" / "scripts"))
 
-from canonuclei.data.tiles import read_tiles, whole_truth
+from canonuclei.evaluation.frames import GroundTruth
 
 
 def main(tiles: str, folder: str) -> None:
     Path(folder).mkdir(parents=True, exist_ok=True)
-    for image, labels in whole_truth(read_tiles(tiles, instances=True)).items():
-        imsave(Path(folder) / f"{image}.png", labels.astype(np.uint16), check_contrast=False)
+    truth = GroundTruth(tiles)
+    for image in truth.images:
+        imsave(
+            Path(folder) / f"{image}.png", truth.whole(image).labels.astype(np.uint16), check_contrast=False
+        )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,14 @@ FIGURE_FILES = expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURE_NAMES,
 
 DRAWING = ("figures/style.py", "figures/canonuclei.mplstyle", "figures/material.py", "figures/outlines.py")
 # How tiles are read, and how masks come of the table of nuclei
-RENDERING = ("data/tiles.py", "data/looks.py", "nuclei", "models/shape.py", "models/transform.py")
+RENDERING = (
+    "data/tiles.py",
+    "data/assemble.py",
+    "data/looks.py",
+    "nuclei",
+    "models/shape.py",
+    "models/transform.py",
+)
 
 
 localrules:
@@ -72,7 +79,6 @@ if all(FIGURE_RUNS.values()):
             images=f"{RESULTS}/tiles/test/images.npy",
             masks=f"{RESULTS}/tiles/test/masks.npy",
             valid=f"{RESULTS}/tiles/test/valid.npy",
-            instances=f"{RESULTS}/tiles/test/instances.npy",
             table=f"{RESULTS}/tiles/test/tiles.csv",
             nuclei=multiext(COUNTED, ".csv.gz", ".shape.json"),
         output:

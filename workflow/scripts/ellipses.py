@@ -8,7 +8,7 @@ import pandas as pd
 
 from canonuclei.data.tiles import read_tiles
 from canonuclei.figures.ellipses import draw_ellipses
-from canonuclei.figures.material import choose_tiles, load_nuclei
+from canonuclei.figures.material import choose_tiles, load_nuclei, with_counts
 from canonuclei.figures.style import make_figure
 from canonuclei.logs import log_to
 
@@ -41,7 +41,7 @@ def main(
         draw_ellipses,
         outputs,
         tiles=tiles,
-        chosen=choose_tiles(tiles.table, wanted, ROWS)[:ROWS],
+        chosen=choose_tiles(with_counts(tiles), wanted, ROWS)[:ROWS],
         whole=pd.read_csv(whole, dtype={"image_id": str}),
         nuclei=load_nuclei(*nuclei),
         simulated=simulated,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from canonuclei.data.tiles import read_tiles
 from canonuclei.figures.figure1 import draw_figure1
-from canonuclei.figures.material import choose_simple_tile, load_nuclei
+from canonuclei.figures.material import choose_simple_tile, load_nuclei, with_counts
 from canonuclei.figures.style import make_figure
 from canonuclei.logs import log_to
 from canonuclei.models.encoders import ENCODERS
@@ -33,14 +33,14 @@ def main(
         simulated: whether the images are.
         per_cell: instances that the model has a cell.
     """
-    tiles = read_tiles(tiles_folder, instances=True)
+    tiles = read_tiles(tiles_folder)
     model = load_nuclei(*nuclei)
     encoder = ENCODERS.get(model.encoder)
     make_figure(
         draw_figure1,
         outputs,
         tiles=tiles,
-        index=choose_simple_tile(tiles.table, wanted),
+        index=choose_simple_tile(with_counts(tiles), wanted),
         nuclei=model,
         channels=encoder.stage_channels[-1] if encoder else None,
         per_cell=per_cell,

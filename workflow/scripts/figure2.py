@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from canonuclei.data.tiles import read_tiles
 from canonuclei.figures.figure2 import draw_figure2
-from canonuclei.figures.material import choose_tiles, load_nuclei
+from canonuclei.figures.material import choose_tiles, load_nuclei, with_counts
 from canonuclei.figures.style import make_figure
 from canonuclei.logs import log_to
 
@@ -37,7 +37,7 @@ def main(
         draw_figure2,
         outputs,
         tiles=tiles,
-        chosen=choose_tiles(tiles.table, wanted),
+        chosen=choose_tiles(with_counts(tiles), wanted),
         ours=load_nuclei(*ours),
         counted=load_nuclei(*counted),
         simulated=simulated,

@@ -55,16 +55,14 @@ def draw_ellipses(
             show_image(axes, image)
         _draw(left, found, axes_lines=False)
         y, x = tile["tile_y"], tile["tile_x"]
-        frame = Rectangle(
-            (x - 0.5, y - 0.5), tiles.size, tiles.size, fill=False, edgecolor=SKY, linewidth=1.4
-        )
-        left.add_patch(frame)
+        # a tile may reach beyond its image: there is nothing to show there
+        end_y, end_x = (min(start + tiles.size, end) for start, end in zip((y, x), image.shape, strict=False))
+        corner, size = (x - 0.5, y - 0.5), (end_x - x, end_y - y)
+        left.add_patch(Rectangle(corner, *size, fill=False, edgecolor=SKY, linewidth=1.4))
         left.set_ylabel(f"{tile['look']}\n{tile['image_id'][:8]}", fontsize=8)
         left.set_xlabel(f"{len(found)} nuclei in the image", fontsize=8)
-        right.set(xlim=(x - 0.5, x + tiles.size - 0.5), ylim=(y + tiles.size - 0.5, y - 0.5))
-        inside = found[
-            found["centroid-0"].between(y, y + tiles.size) & found["centroid-1"].between(x, x + tiles.size)
-        ]
+        right.set(xlim=(x - 0.5, end_x - 0.5), ylim=(end_y - 0.5, y - 0.5))
+        inside = found[found["centroid-0"].between(y, end_y) & found["centroid-1"].between(x, end_x)]
         _draw(right, found, axes_lines=True, numbered=inside if len(inside) <= NUMBERED else None)
         right.set_xlabel(f"the framed tile: {len(inside)} nuclei with their centre in it", fontsize=8)
     grid[0][0].set_title("Whole image")

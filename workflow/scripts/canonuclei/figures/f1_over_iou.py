@@ -41,6 +41,9 @@ LOOK = {
     "Oracle mask+WS": (GREEN, "-", "^"),
     "Oracle mask+CC": (GREEN, ":", "^"),
 }
+NO_CURVE = """no F1: the test images have masks and
+no instance labels, so no nucleus
+can be matched with a true one"""
 SPARE = [(PURPLE, "-.", "P"), (BLUE, "--", "X"), (GREEN, "-.", "*"), (ORANGE, "--", "<"), (SKY, "-.", ">")]
 
 
@@ -70,7 +73,7 @@ def draw_f1_over_iou(curves: pd.DataFrame, simulated: bool) -> Figure:
         curves: f1_curves.csv: approach, encoder, grid, seed, iou_threshold, f1.
         simulated: whether the images are.
     """
-    panels = split_panels(curves) or [("No curve", curves)]
+    panels = split_panels(curves) or [("No F1", curves)]
     columns = len(panels) if len(panels) < 4 else math.ceil(len(panels) / 2)
     rows = math.ceil(len(panels) / columns)
     size = (4.1 * columns, 4.3 * rows + 0.3)
@@ -122,4 +125,4 @@ def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
             fontsize=7.5,
         )
     if not lines or part["f1"].max() == 0:
-        say_empty(axes, "no match at any threshold" if lines else "no curve")
+        say_empty(axes, "no match at any threshold" if lines else NO_CURVE)

@@ -225,7 +225,7 @@ def _draw_composed(canvas: Canvas, tiles: Tiles, index: int, followed: Followed,
     canvas.text(8.76, 3.12, "Composed mask", weight="bold")
     canvas.text(8.76, 0.45, r"$p(y|I) = \max_i\, p(s_i|X′_i)\,p(z_i)$   (2)", fontsize=9.5)
     axes = canvas.panel(9.9, 0.84, 1.96, 1.96)
-    show_image(axes, np.asarray(tiles.instances[index]) > 0, cmap="gray", vmin=0, vmax=1)
+    show_image(axes, np.asarray(tiles.masks[index]) > 0, cmap="gray", vmin=0, vmax=1)
     canvas.text(10.88, 3.12, "Ground truth", weight="bold")
     canvas.text(10.88, 0.45, "training compares the two", fontsize=8.5)
 

@@ -8,11 +8,12 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
 
 from ..data.tiles import Tiles
 from .material import Nuclei, masks_of_tile, shown_tile, tell_runs
-from .outlines import draw_instances, split_labels
-from .style import add_note, data_note, math_label, say_empty, show_image
+from .outlines import draw_instances, outline, split_labels
+from .style import SKY, add_note, data_note, math_label, say_empty, show_image
 
 PANEL = 2.0  # inches a side
 
@@ -44,17 +45,31 @@ def draw_figure2(
         image = shown_tile(tiles, index)
         show_image(row[0], image)
         row[0].set_ylabel(f"{tile['look']}\n{tile['image_id'][:8]}", fontsize=8)
+        known = tile["truth"] == "instances"
         columns = [
-            split_labels(np.asarray(tiles.instances[index])),
+            split_labels(np.asarray(tiles.instances[index])) if known else [],
             masks_of_tile(ours, tile, merged=False),
             masks_of_tile(counted, tile, merged=False),
             masks_of_tile(counted, tile, merged=True),
         ]
         for axes, masks in zip(row[1:], columns, strict=True):
             _show_instances(axes, image, masks)
+        if not known:
+            _show_mask(row[1], image, np.asarray(tiles.masks[index]))
     number = "number under a panel: instances drawn"
-    add_note(figure, data_note(simulated, tell_runs([ours, counted]), number))
+    unlabelled = (tiles.table["truth"].iloc[list(chosen)] != "instances").any()
+    no_truth = "no instance labels: the true mask's outline" if unlabelled else ""
+    add_note(figure, data_note(simulated, tell_runs([ours, counted]), number, no_truth))
     return figure
+
+
+def _show_mask(axes: Axes, image: np.ndarray, mask: np.ndarray) -> None:
+    """The outline of a mask whose nuclei nobody told apart: one colour, and no number of instances."""
+    axes.clear()
+    show_image(axes, image.mean(axis=-1) * 0.85, cmap="gray", vmin=0, vmax=1)
+    if (path := outline(mask)) is not None:
+        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=SKY, linewidth=1.3))
+    axes.set_xlabel("mask only", fontsize=8, labelpad=2)
 
 
 def _show_instances(axes: Axes, image: np.ndarray, masks: list[np.ndarray]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from skimage.measure import label
 
+from ..data.assemble import assemble
 from ..data.looks import LOOKS
 from ..data.tiles import Tiles
 from ..errors import InputError
@@ -55,6 +57,14 @@ def tell_runs(models: Sequence[Nuclei]) -> str:
     if len(set(said.values())) == 1:
         return next(iter(said.values()))
     return "; ".join(f"{label}: {text}" for label, text in said.items())
+
+
+def with_counts(tiles: Tiles) -> pd.DataFrame:
+    """A set's table; the components of its mask stand for the ``k`` of a tile where nobody knows it."""
+    table = tiles.table.copy()
+    for index in np.flatnonzero(table["k"].isna()):
+        table.loc[index, "k"] = label(np.asarray(tiles.masks[index]), connectivity=1).max()
+    return table
 
 
 def choose_tiles(table: pd.DataFrame, wanted: Sequence[int] | None, rows: int = 4) -> list[int]:
@@ -114,11 +124,7 @@ def whole_image(tiles: Tiles, image: str) -> np.ndarray:
     """An image put together again from its tiles, between its percentiles, (H, W, 3) in 0…1."""
     rows = tiles.table[tiles.table["image_id"] == image]
     first = rows.iloc[0]
-    canvas = np.zeros((int(first["image_height"]), int(first["image_width"]), 3), np.uint8)
-    for index, y, x in zip(rows.index, rows["tile_y"], rows["tile_x"], strict=True):
-        part = canvas[y : y + tiles.size, x : x + tiles.size]
-        part[:] = tiles.images[index][: part.shape[0], : part.shape[1]]
-    return stretch(canvas, first["p_low"], first["p_high"])
+    return stretch(assemble(rows, tiles.images), first["p_low"], first["p_high"])
 
 
 def stretch(image: np.ndarray, low: float, high: float) -> np.ndarray:

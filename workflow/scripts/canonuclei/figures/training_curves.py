@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from .style import BLACK, BLUE, COUNT_LOSS, GREEN, PURPLE, SKY, VERMILION, add_note, data_note, say_empty
 
-COLUMNS = 4
+COLUMNS = (4, 3, 5)  # of panels: whichever leaves the fewest places empty, the first of equal ones
 COLOURS = {"ours": BLUE, "ours-cnt": VERMILION, "deeplabv3": GREEN, "semantic": PURPLE, "mask-rcnn": BLACK}
 SPARE = (SKY, "#E69F00", "#F0E442", "#777777")
 LINES = ("-", "--", ":", "-.")
@@ -23,15 +23,19 @@ TITLES = {
     "train_bce": "BCE",
     "train_dice": "Dice loss",
     "train_count": f"Count loss {COUNT_LOSS}, before α",
-    "train_loss_classifier": "Mask R-CNN: class",
-    "train_loss_box_reg": "Mask R-CNN: box",
-    "train_loss_mask": "Mask R-CNN: mask",
-    "train_loss_objectness": "Mask R-CNN: objectness",
-    "train_loss_rpn_box_reg": "Mask R-CNN: proposal box",
+    "rcnn": "Mask R-CNN's terms",
     "val_iou": "Validation IoU",
     "val_dice": "Validation Dice",
     "val_count_mae": "Validation count error",
     "lr": "Learning rate",
+}
+# Mask R-CNN's terms share a panel, told apart by colour
+RCNN = {
+    "train_loss_classifier": ("class", BLACK),
+    "train_loss_box_reg": ("box", BLUE),
+    "train_loss_mask": ("mask", VERMILION),
+    "train_loss_objectness": ("objectness", GREEN),
+    "train_loss_rpn_box_reg": ("proposal box", PURPLE),
 }
 LAST = ("val_iou", "val_dice", "val_count_mae", "lr")
 LOGARITHMIC = ("train_total", "train_count", "val_count_mae")
@@ -41,27 +45,30 @@ NOT_DRAWN = ("epoch", "step", "seconds", "tiles_per_second")
 def draw_training_curves(logs: Mapping[str, pd.DataFrame], simulated: bool) -> Figure:
     """One panel a loss term, then validation scores and the learning rate; one line a run.
 
+    Mask R-CNN's five terms, which no other run has, are lines of one panel.
+
     Args:
         logs: log.csv of each run, by its name ``<variant>_<encoder>_s<seed>``.
         simulated: whether the images are.
     """
-    known = [name for name in TITLES if any(name in log for log in logs.values())]
-    others = sorted({name for log in logs.values() for name in log} - set(TITLES) - set(NOT_DRAWN))
-    terms = [name for name in known if name not in LAST] + others
-    # validation begins a row of its own
-    terms += [""] * (-len(terms) % COLUMNS)
-    names = terms + [name for name in known if name in LAST]
-    rows = max(1, math.ceil(len(names) / COLUMNS))
-    size = (2.9 * COLUMNS, 2.3 * rows + 0.7)
-    figure, grid = plt.subplots(rows, COLUMNS, figsize=size, squeeze=False, layout="constrained")
+    logged = {name for log in logs.values() for name in log}
+    known = [name for name in TITLES if name in logged or (name == "rcnn" and logged & set(RCNN))]
+    others = sorted(logged - set(TITLES) - set(RCNN) - set(NOT_DRAWN))
+    names = [name for name in known if name not in LAST] + others + [name for name in known if name in LAST]
+    columns = min(COLUMNS, key=lambda columns: -len(names) % columns)
+    rows = max(1, math.ceil(len(names) / columns))
+    size = (2.9 * columns, 2.3 * rows + 0.7)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     looks = _line_looks(list(logs))
     for axes, name in zip_longest(grid.flat, names, fillvalue=""):
-        if name:
+        if name == "rcnn":
+            _draw_rcnn(axes, logs, looks)
+        elif name:
             _draw_term(axes, name, logs, looks)
         else:
             axes.axis("off")
     handles = [plt.Line2D([], [], label=run.replace("_", ", "), **look) for run, look in looks.items()]
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(COLUMNS, max(1, len(handles))))
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, max(1, len(handles))))
     short = max((len(log) for log in logs.values()), default=0)
     add_note(figure, data_note(simulated, f"up to {short} epoch{'s' * (short != 1)}, one line a run"))
     return figure
@@ -90,22 +97,50 @@ def _draw_term(axes: Axes, name: str, logs: Mapping[str, pd.DataFrame], looks: d
             continue
         values = pd.to_numeric(log[name], errors="coerce")
         if values.notna().any():
-            # a single epoch is no line
-            marker = "o" if values.notna().sum() == 1 else None
-            axes.plot(log["epoch"], values, marker=marker, **looks[run])
+            axes.plot(log["epoch"], values, marker=_marker(values), **looks[run])
             drawn.append(values)
-    axes.set_title(TITLES.get(name, name.removeprefix("train_").replace("_", " ")))
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
+    _finish(axes, TITLES.get(name, name.removeprefix("train_").replace("_", " ")))
     if not drawn:
         say_empty(axes, "not logged")
         return
     if name in ("val_iou", "val_dice"):
         axes.set_ylim(0, 1)
     elif name in LOGARITHMIC and min(values.min() for values in drawn) > 0:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _logarithmic(axes)
+
+
+def _draw_rcnn(axes: Axes, logs: Mapping[str, pd.DataFrame], looks: dict[str, dict]) -> None:
+    """Mask R-CNN's terms: a colour a term, and the line of their run."""
+    lowest, handles = [], {}
+    for run, log in logs.items():
+        for term, (said, colour) in RCNN.items():
+            values = pd.to_numeric(log[term], errors="coerce") if term in log else pd.Series(dtype=float)
+            if values.notna().any():
+                look = looks[run] | {"color": colour}
+                (line,) = axes.plot(log["epoch"], values, marker=_marker(values), **look)
+                handles.setdefault(said, line)
+                lowest.append(values.min())
+    _finish(axes, TITLES["rcnn"])
+    if lowest and min(lowest) > 0:
+        _logarithmic(axes)
+    axes.legend(handles.values(), handles.keys(), fontsize=6.5, ncols=2, loc="best")
+
+
+def _marker(values: pd.Series) -> str | None:
+    """A single epoch is no line."""
+    return "o" if values.notna().sum() == 1 else None
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set_title(title)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())

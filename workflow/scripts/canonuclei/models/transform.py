@@ -34,13 +34,3 @@ def to_canonical(points: Tensor, lower: Tensor, t: Tensor) -> Tensor:
 def pack_lower(l11: Tensor, l21: Tensor, l22: Tensor) -> Tensor:
     """(..., 2, 2) lower-triangular matrices of their three entries."""
     return torch.stack([torch.stack([l11, torch.zeros_like(l11)], -1), torch.stack([l21, l22], -1)], -2)
-
-
-def pixels_to_image(pixels: Tensor, size: int) -> Tensor:
-    """Pixel positions (column or row, in [−½, size − ½]) to coordinates in [−1, 1]."""
-    return (2 * pixels + 1) / size - 1
-
-
-def image_to_pixels(coordinates: Tensor, size: int) -> Tensor:
-    """Coordinates in [−1, 1] to pixel positions: (x + 1) · size / 2 − ½."""
-    return (coordinates + 1) * size / 2 - 0.5

@@ -120,14 +120,6 @@ def stitch_semantic(tiles: pd.DataFrame, masks: np.ndarray) -> np.ndarray:
     return whole
 
 
-def clip_to_cell(masks: np.ndarray, tile: Tile) -> np.ndarray:
-    """A copy of (..., size, size) tile masks that is 0 outside of the tile's own cell (and the image)."""
-    clipped = np.zeros_like(masks)
-    window = (..., *_cell_windows(tile, masks.shape[-1])[0])
-    clipped[window] = masks[window]
-    return clipped
-
-
 def _cell_windows(tile: Tile, size: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """The cell in the tile's pixels and in the image's."""
     local, whole = [], []
