@@ -75,7 +75,9 @@ def disagreement(
             instances = predict(turned(pixels, turn))
             parts.append(_owned(*instances, turn, levels, tiles, tile_size, threshold, margin))
     own = ellipses_of(nuclei)
-    best = [best_iou(own, Ellipses(*map(np.concatenate, zip(*parts, strict=True)))) for parts in found if parts]
+    best = [
+        best_iou(own, Ellipses(*map(np.concatenate, zip(*parts, strict=True)))) for parts in found if parts
+    ]
     if not best:
         return np.full(len(nuclei), np.nan)
     return 1 - np.mean(best, axis=0)
@@ -131,13 +133,19 @@ def ellipses_of(nuclei: pd.DataFrame) -> Ellipses:
     names = ("centroid-1", "centroid-0", "axis_major_length", "axis_minor_length", "orientation")
     x, y, major, minor, angle = (nuclei[name].to_numpy(np.float64) for name in names)
     # the orientation turns from the row axis towards the column axis
-    axes = np.stack([np.stack([np.sin(angle), np.cos(angle)], -1), np.stack([np.cos(angle), -np.sin(angle)], -1)], -1)
+    axes = np.stack(
+        [np.stack([np.sin(angle), np.cos(angle)], -1), np.stack([np.cos(angle), -np.sin(angle)], -1)], -1
+    )
     variances = np.stack([major, minor], axis=-1) ** 2 / 16
     return Ellipses(np.stack([x, y], axis=-1), axes * variances[:, None] @ axes.transpose(0, 2, 1))
 
 
 def best_iou(ellipses: Ellipses, others: Ellipses) -> np.ndarray:
-    """Each ellipse's best IoU with one of the nearest of ``others``; (n,), to about 0.02, NaN where not finite."""
+    """Each ellipse's best IoU with one of the nearest of ``others``.
+
+    Returns:
+        (n,) 0 … 1, to about 0.02; NaN where the ellipse is not finite.
+    """
     best = np.zeros(len(ellipses.centre))
     finite = np.isfinite(ellipses.centre).all(axis=1) & np.isfinite(ellipses.covariance).all(axis=(1, 2))
     best[~finite] = np.nan
@@ -150,7 +158,8 @@ def best_iou(ellipses: Ellipses, others: Ellipses) -> np.ndarray:
         near = tree.query(ellipses.centre[part], k=np.arange(1, count + 1))[1]
         pairs = np.repeat(part, count), near.ravel()
         ious = _iou(
-            Ellipses(*(values[pairs[0]] for values in ellipses)), Ellipses(*(values[pairs[1]] for values in others))
+            Ellipses(*(values[pairs[0]] for values in ellipses)),
+            Ellipses(*(values[pairs[1]] for values in others)),
         )
         best[part] = ious.reshape(len(part), count).max(axis=1)
     return best
