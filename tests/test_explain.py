@@ -171,7 +171,7 @@ def test_the_outline_is_the_rendered_mask(opened, page, shape):
         return out;
       })"""
     nuclei = page[1]
-    for index in sure(nuclei)[:12]:
+    for index in sure(nuclei)[:6]:
         one = nuclei.loc[index]
         lower = np.array([[[one["l11"], 0], [one["l21"], one["l22"]]]])
         for threshold, exact in ((0.5, True), (0.5, False), (0.25, False)):
@@ -273,7 +273,7 @@ def test_raw_parameters_are_taken_and_bad_ones_refused(opened, page):
     opened.find_element("css selector", "#panel details summary").click()
     field = opened.find_element("id", "raw-l11")
     for text, expected in (("4.5", 4.5), ("-1", 4.5)):
-        field.clear()
+        press(opened, field, Keys.CONTROL + "a")
         press(opened, field, text, Keys.TAB)
         assert js(opened, "return m.nucleus(arguments[0]).l11", int(index)) == expected
     assert float(field.get_attribute("value")) == 4.5
@@ -292,7 +292,7 @@ def test_the_threshold_brings_candidates_and_shrinks_outlines(opened, page, shap
         opened, "return m.doubts(arguments[0])[0]", int(nuclei.index[nuclei["kept"] == 0][0])
     )
     press(opened, slider, *[Keys.ARROW_RIGHT] * 60)
-    assert js(opened, "return m.shown.length") == (nuclei["p"] > 0.8).sum()
+    assert js(opened, "return m.shown.length") == (nuclei["p"] * js(opened, "return m.shape.highest") > 0.8).sum()
     opened.find_element("id", "threshold-reset").click()
     settle(opened)
     assert (
@@ -305,7 +305,7 @@ def test_histograms_select_by_drag_and_by_keys_and_show_the_selection(opened, pa
     from selenium.webdriver import Keys
 
     nuclei = page[1].loc[sure(page[1])]
-    drag(opened, opened.find_element("id", "hist-area"), (0.5, 0.4), (0.999, 0.4))
+    drag(opened, opened.find_element("id", "hist-area"), (0.52, 0.4), (0.999, 0.4))
     low, high = js(opened, "return m.brushes.area")
     assert (low, high) == (12, 24)
     areas = nuclei["area"].sort_values().to_numpy()
@@ -443,8 +443,9 @@ def test_a_narrow_window_has_no_sideways_scroll(opened):
 
 
 def test_merged_instances_are_one_outline(browser, tmp_path, shape):
-    nuclei = grid_nuclei(shape, 2, 2, side=16.0)
-    nuclei = nuclei.assign(p=0.95, kept=[1, 0, 0, 0], doubt="", merged_from=["3;6", "", "", ""])
+    # whole within their tile, since the library renders no farther
+    nuclei = grid_nuclei(shape, 3, 3, side=24.0).iloc[[4, 5]]
+    nuclei = nuclei.assign(p=0.95, kept=[1, 0], doubt="", id=[3, 6], merged_from=["3;6", ""])
     write_explain(
         tmp_path / "merged.html",
         [ExplainedImage("m", picture(64, 64), nuclei)],
@@ -484,7 +485,7 @@ def test_a_large_image_with_5000_nuclei_stays_under_20_mb(tmp_path, shape, brows
 
 
 def test_a_set_too_large_for_one_page_says_what_is_left_out(tmp_path, shape, monkeypatch):
-    monkeypatch.setattr("canonuclei.explain.page.LARGEST_PAGE", 150_000)
+    monkeypatch.setattr("canonuclei.explain.page.LARGEST_PAGE", 70_000)
     pages = [ExplainedImage(f"{number}", picture(40, 40), grid_nuclei(shape, 10, 20)) for number in range(5)]
     write_explain(tmp_path / "set.html", pages, shape, {"threshold": 0.5})
     block = re.search(r'id="data">(.*?)</script>', (tmp_path / "set.html").read_text(), re.S).group(1)
@@ -500,8 +501,8 @@ def test_pictures_are_exact_where_they_fit():
 
     assert exact and size == (50, 70)
     assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))) == rgb).all()
-    uri, size, exact = encode_picture(rgb, 4000)
-    assert not exact and len(uri) <= 4000
+    uri, size, exact = encode_picture(rgb, 8000)
+    assert not exact and len(uri) <= 8000
 
 
 def test_bad_input_is_told(tmp_path, shape):
