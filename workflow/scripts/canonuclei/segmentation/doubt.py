@@ -114,9 +114,9 @@ def _grey(rgb: np.ndarray, quantiles: Mapping[str, Mapping[str, float]]) -> list
     found = []
     if high - low < quantiles["contrast"]["1"]:
         found.append(
-            f"the image has little contrast ({high - low:.0f} of 255 grey values; 99 % of the training images "
-            f"have more than {quantiles['contrast']['1']:.0f}): noise may be taken for nuclei; use a channel "
-            "or an exposure that shows them better, if there is one"
+            f"the image has little contrast ({high - low:.0f} of 255 grey values; 99 % of the training "
+            f"images have more than {quantiles['contrast']['1']:.0f}): noise may be taken for nuclei; use "
+            "a channel or an exposure that shows them better, if there is one"
         )
     for name, value, less, more in (
         ("mean", mean, "darker", "brighter"),
@@ -145,8 +145,8 @@ def _size(rgb: np.ndarray, nuclei: pd.DataFrame, training: Mapping[str, Any], sc
     width = float(np.nanmedian(2 * np.sqrt(nuclei["area"].to_numpy(np.float64) / np.pi)))
     if seen > 2 * width:
         return (
-            f"the nuclei found are {width:.0f} px wide, objects in the image about {seen:.0f} px: they may be "
-            f"parts of larger ones; {remedy}"
+            f"the nuclei found are {width:.0f} px wide, objects in the image about {seen:.0f} px: they "
+            f"may be parts of larger ones; {remedy}"
         )
     return ""
 
