@@ -19,12 +19,14 @@ def about_config(config: Mapping[str, Any]) -> dict[str, Any]:
         ``encoder``, ``epochs``, ``tiles_per_epoch`` (None: every training tile), ``start`` (``imagenet`` or
         ``none``) and ``input_size`` (px, of Mask R-CNN; else None).
     """
-    simulated, split = config["source"] == "simulated", config["split"]
+    # Configurations that were published before there were data sets of one's own have no such section
+    own = config.get("data", {}).get("kind") == "folder"
+    simulated, split = not own and config["source"] == "simulated", config["split"]
     official = split["protocol"] == "official" and split["expected"] == PAPERS_COUNTS
     return {
         "dataset": config["dataset"],
         "simulated": simulated,
-        "official": official and not simulated,
+        "official": official and not simulated and not own,
         "runs": [_about_run(config, run) for run in run_names(config)],
     }
 

@@ -119,11 +119,21 @@ class GroundTruth:
 
 def read_counts(path: str | Path) -> dict[str, int]:
     """Image id → nuclei, of the images whose ``count`` is known in ``images.csv``."""
-    table = pd.read_csv(path, dtype={"image_id": str})
+    table = _read(path)
     if "count" not in table:
         return {}
     known = table[table["count"].notna()]
     return dict(zip(known["image_id"], known["count"].astype(int), strict=True))
+
+
+def _read(path: str | Path) -> pd.DataFrame:
+    # an image may be called NA or 001: only in columns of numbers is what is empty no value
+    return pd.read_csv(
+        path,
+        dtype={"image_id": str},
+        keep_default_na=False,
+        na_values={name: [""] for name in ("k", "count")},
+    )
 
 
 def read_table(folder: str | Path) -> pd.DataFrame:
@@ -131,7 +141,7 @@ def read_table(folder: str | Path) -> pd.DataFrame:
     path = Path(folder) / "tiles.csv"
     if not path.is_file():
         raise InputError(path, "missing table of tiles", "run the rule `tiles` first")
-    table = pd.read_csv(path, dtype={"image_id": str})
+    table = _read(path)
     # tables cut before there were tiles without instance labels
     return table.assign(**{name: "instances" for name in ("truth", "k_source") if name not in table})
 
