@@ -14,7 +14,7 @@ from ..training.device import has_bf16
 from .network import PlainTrainer, fast_step, fast_trainer
 
 
-def matrix_product_rate(dtype: torch.dtype, side: int, seconds: float = 1.0) -> float:
+def matrix_product_rate(dtype: torch.dtype, side: int, seconds: float) -> float:
     """GFLOP/s of the product of two square matrices, the best of what fits into ``seconds``.
 
     The best, not the median: it is the machine's limit, and whatever else runs only lowers it.

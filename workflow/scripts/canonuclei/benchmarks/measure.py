@@ -61,6 +61,9 @@ def alternate(
     """
     for call in [warm] if warm is not None else calls.values():
         call()
+    # what is there by now stays: only the calls' own garbage is looked for between them
+    gc.collect()
+    gc.freeze()
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
@@ -69,6 +72,7 @@ def alternate(
             begun = clock()
             call()
             seconds[name].append(clock() - begun)
+    gc.unfreeze()
     return seconds
 
 

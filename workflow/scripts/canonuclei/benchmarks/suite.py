@@ -146,7 +146,7 @@ def run(
         plain = "" if row["plain_ms"] is None else f"plain {row['plain_ms']:.1f} ms, "
         place = f"{item.encoder} n={item.n} grid={item.grid}".strip()
         tell(f"{number} of {len(wanted)}: {item.what} {place}: {plain}fast {row['fast_ms']:.1f} ms")
-    rates = machine.machine_rates(sizes["matrix_side"], 1.0)
+    rates = machine.machine_rates(sizes["matrix_side"], 0.1 * sizes["repeats"])
     tables = _beside(material, sizes, network["batch"], threads, peaks, rates)
     return {"benchmarks": pd.DataFrame(rows, columns=COLUMNS), **tables}
 
