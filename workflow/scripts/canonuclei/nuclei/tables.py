@@ -16,6 +16,7 @@ from ..models.shape import ShapeMLP, shape_from_weights, shape_weights
 from .gzip_text import first_line, read_gzip, write_gzip
 from .rows import COLUMNS, KINDS, NUMBERS, PARAMETERS
 
+FRAME = ("tile_y", "tile_x", "tile_size")
 _REMEDY = "remove it and run the prediction again"
 
 
@@ -48,8 +49,13 @@ def read_nuclei(path: str | Path) -> pd.DataFrame:
         missing = [name for name in PARAMETERS if name not in header]
         if missing:
             raise InputError(path, f"lacks the column {missing[0]}", _REMEDY)
-        floats = {name: np.float64 for name in header if name in COLUMNS and name not in KINDS}
+        # frames of an image that was rescaled are fractions
+        floats = {
+            name: np.float64 for name in header if name in FRAME or (name in COLUMNS and name not in KINDS)
+        }
         table = pd.read_csv(StringIO(text), dtype={**KINDS, **floats}, keep_default_na=False, na_values=[""])
+        if (table[list(FRAME)] % 1 == 0).all(axis=None):
+            table = table.astype(dict.fromkeys(FRAME, np.int64))
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(path, f"is no table of nuclei: {first_line(error)}", _REMEDY) from None
     _check(path, table)
@@ -62,7 +68,7 @@ def _check(path: str | Path, table: pd.DataFrame) -> None:
         "the diagonal of L is not positive": ~((table["l11"] > 0) & (table["l22"] > 0)),
         "p is not in 0…1": ~table["p"].between(0, 1),
         "an id comes twice in an image": table.duplicated(["image", "id"]),
-        "tile_size is not positive": table["tile_size"] < 1,
+        "tile_size is not positive": ~(table["tile_size"] > 0),
     }
     for problem, rows in faults.items():
         if np.any(rows):

@@ -14,6 +14,8 @@ from ..nuclei.fused import FusedShape
 from ..nuclei.placed import canonical_pieces
 from ..nuclei.resolve import MARGIN, merge_heads, resolve
 from ..nuclei.rows import NUMBERS
+from .doubt import words
+from .geojson import union_outline
 from .labelling import Nuclei, label_image, pixel_sums
 from .result import Segmentation
 from .table import FRAME, columns_of, micron_columns, shape_columns
@@ -22,7 +24,7 @@ from .tiling import Grid
 
 def grid_of(metadata: dict[str, Any]) -> Grid:
     """The tiles that a segmentation was made from."""
-    sizes = *metadata["image_size"], *metadata["scaled_size"]
+    sizes = *metadata["image_shape"], *metadata["scaled_size"]
     return Grid(*sizes, metadata["scale"], metadata["tile_size"], metadata["tile_overlap"])
 
 
@@ -60,9 +62,26 @@ def assemble(found: Segmentation, threshold: float, fused: FusedShape | None = N
         group[position[members]] = int(pieces.ids[head])
     candidates["group"] = group
     table = _table(found, candidates, position, nuclei, labels, threshold)
-    metadata |= {"threshold": threshold, "nuclei": len(table)}
+    metadata |= {"threshold": threshold, "counts": counts_of(table)}
     metadata["seconds"] = {**metadata.get("seconds", {}), "assembly": round(time.perf_counter() - start, 3)}
-    return replace(found, labels=labels, nuclei=table, candidates=candidates, metadata=metadata)
+    unions = {
+        int(pieces.ids[head]): union_outline(box, mask)
+        for head, members, box, mask in zip(*nuclei[:4], strict=True)
+        if len(members) > 1
+    }
+    return replace(
+        found, labels=labels, nuclei=table, candidates=candidates, metadata=metadata, unions=unions
+    )
+
+
+def counts_of(table: pd.DataFrame) -> dict[str, int]:
+    """What ``counts.csv`` tells of an image's nuclei."""
+    return {
+        "count": len(table),
+        "merged": int((table["merged_from"] != "").sum()),
+        "touching_border": int(table["touches_border"].sum()),
+        "doubtful": int((table["doubt"] != "").sum()),
+    }
 
 
 def _table(
@@ -78,7 +97,7 @@ def _table(
     groups = [candidates.iloc[position[members]] if len(members) > 1 else () for members in nuclei.members]
     shapes = shape_columns(rows, groups, found.shape, threshold)
     table = pd.concat([rows[["id", *NUMBERS, *FRAME]], shapes], axis=1)
-    if microns := metadata["pixel_size_um"]:
+    if microns := metadata["pixel_size"]:
         table = pd.concat([table, micron_columns(shapes, tuple(microns))], axis=1)
     height, width = labels.shape
     table["touches_border"] = [
@@ -107,5 +126,5 @@ def _table(
         else dict(zip(found.nuclei["id"], found.nuclei["disagreement"], strict=True))
     )
     table["disagreement"] = np.array([known.get(one, np.nan) for one in ids.tolist()], np.float64)
-    table["doubt"] = ""
+    table["doubt"] = words(table)
     return table[columns_of(channels, bool(microns))]

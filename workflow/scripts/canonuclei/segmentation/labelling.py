@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from ..nuclei.pieces import Pieces
 _ROWS = 256  # of the label image at a time
 
 
-@dataclass(frozen=True)
-class Nuclei:
+class Nuclei(NamedTuple):
     """The nuclei of an image, ordered by id.
 
     Attributes:

@@ -21,6 +21,8 @@ DEFAULT = Path(__file__).parents[1] / "models" / "default.safetensors"
 TILE_SIZE = 128
 # What a config's section `prediction` has; descriptions of models do not tell it
 KEEP, MERGE_OVERLAP = 0.05, 0.5
+# Choices that were no keys yet when older models were described
+OLDER = {"heads": "parallel", "position": "cell", "diagonal": "exp"}
 _REMEDY = "give the model.safetensors of a run, with its model.json beside"
 
 
@@ -78,11 +80,10 @@ def load_model(path: str | Path | None = None) -> Model:
     if kind != "canonical":
         problem = f"a model of kind {kind}, which places no canonical shapes"
         raise InputError(path, problem, "give one of kind canonical, such as a run of ours-cnt")
+    settings = dict(described["settings"])
+    settings["network"] = {**OLDER, **settings["network"]}
     # the kernel that compiles is training's; loading must not wait for a compiler
-    settings = {
-        **described["settings"],
-        "training": {**described["settings"].get("training", {}), "compile": False},
-    }
+    settings["training"] = {**settings.get("training", {}), "compile": False}
     network = build_model(kind, described["encoder"], settings, None)
     load_weights(path, network)
     network.eval()

@@ -34,6 +34,7 @@ class Segmentation:
         metadata: thresholds, versions, model, scale, tiles, times, warnings; JSON-able.
         picture: the image, for the intensities, the overlay and the page; None where it is not at hand.
         rgb: (H, W, 3) uint8, the image as the network saw it before rescaling; None as ``picture``.
+        unions: outlines of merged nuclei by id, (n, 2) x, y of pixel corners.
     """
 
     labels: np.ndarray
@@ -43,6 +44,7 @@ class Segmentation:
     metadata: dict[str, Any]
     picture: Picture | None = field(default=None, repr=False)
     rgb: np.ndarray | None = field(default=None, repr=False)
+    unions: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     def at(self, threshold: float) -> Segmentation:
         """The same image at another threshold of p(s) · p(z), without the network.
@@ -57,13 +59,14 @@ class Segmentation:
 
         return assemble(self, threshold)
 
-    def write(self, folder: str | Path, explain: bool = False) -> None:
+    def write(self, folder: str | Path, explain: bool = False, ellipses: bool = False) -> None:
         """Write labels.tif, nuclei.csv, nuclei.geojson, overlay.png, candidates.csv.gz and metadata.json.
 
         Args:
             folder: of this image; made if need be. ``shape.json`` is put into the folder above it.
             explain: write explain.html too.
+            ellipses: polygons of ellipses in nuclei.geojson, in place of outlines.
         """
         from .outputs import write_segmentation
 
-        write_segmentation(self, folder, explain)
+        write_segmentation(self, folder, explain, ellipses)

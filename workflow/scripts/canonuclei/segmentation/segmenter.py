@@ -14,11 +14,12 @@ from ..data.reader import MIN_SIDE, RGB, Picture, picture_stem, read_picture, re
 from ..errors import InputError
 from ..provenance import processor, versions
 from ..training.device import choose_device, has_bf16
-from .assemble import assemble, check_threshold
+from .assemble import assemble, check_threshold, counts_of
+from .doubt import UNKNOWN, disagreement, unlike_training, words
 from .model import KEEP, MERGE_OVERLAP, Model, load_model
-from .network import find_candidates
+from .network import BATCH, find_candidates, runner
 from .result import Segmentation
-from .tiling import Grid, limits_of
+from .tiling import Grid, cut, limits_of
 
 OVERLAP = 64  # px of the rescaled image, as `tiles.whole_overlap`
 SCALES = 1 / 16, 16.0
@@ -88,15 +89,30 @@ class Segmenter:
         loaded = time.perf_counter()
         name = metadata["name"]
         candidates = find_candidates(self.model, seen, grid, name, KEEP, progress)
-        del seen
         done = time.perf_counter()
         metadata["seconds"] = {"reading": round(loaded - start, 3), "network": round(done - loaded, 3)}
         empty = np.zeros((0, 0), np.int32)
         shape = self.model.network.shape
         found = Segmentation(empty, None, candidates, shape, metadata, picture, rgb)
         found = assemble(found, threshold, self.model.fused)
+        if doubt:
+            found.nuclei["disagreement"] = self._disagreement(found, grid, seen)
+            found.nuclei["doubt"] = words(found.nuclei)
+            found.metadata["counts"] = counts_of(found.nuclei)
+        training = self.model.described.get("training_data")
+        found.metadata["warnings"] += (
+            unlike_training(rgb, found.nuclei, training, scale) if training else [UNKNOWN]
+        )
         found.metadata["seconds"]["all"] = round(time.perf_counter() - start, 3)
         return found
+
+    def _disagreement(self, found: Segmentation, grid: Grid, seen: np.ndarray) -> np.ndarray:
+        tiles = grid.tiles()
+        batches = ((tiles.iloc[numbers], pixels) for numbers, pixels in cut(seen, grid, BATCH))
+        predict = runner(self.model, limits_of(seen, self.model.settings["input"]))
+        return disagreement(
+            found.nuclei, batches, predict, found.shape, grid.frame_size, found.metadata["threshold"]
+        )
 
     def _scale(self, scale: float | None, diameter: float | None) -> float:
         if scale is not None and diameter is not None:
@@ -124,10 +140,10 @@ class Segmenter:
         return {
             "name": picture_stem(picture.path),
             "image": str(picture.path),
-            "image_size": [grid.height, grid.width],
+            "image_shape": [grid.height, grid.width],
             "channels": list(picture.channels),
             "channel": channel,
-            "pixel_size_um": None if picture.pixel_size is None else list(picture.pixel_size),
+            "pixel_size": None if picture.pixel_size is None else list(picture.pixel_size),
             "scale": grid.scale,
             "scaled_size": [grid.scaled_height, grid.scaled_width],
             "keep": KEEP,

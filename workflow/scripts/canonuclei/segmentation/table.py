@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,18 @@ MICRON_COLUMNS = (
     *("axis_major_length_um", "axis_minor_length_um", "orientation_um", "eccentricity_um"),
 )
 FRAME = ("tile_y", "tile_x", "tile_size")
+
+
+# shapes are measured once each, not once an image
+_measured: WeakKeyDictionary[ShapeMLP, dict[float, ShapeMeasures]] = WeakKeyDictionary()
+
+
+def levels_of(shape: ShapeMLP, threshold: float) -> ShapeMeasures:
+    """The shape's measures from a threshold on, kept as long as the shape."""
+    known = _measured.setdefault(shape, {})
+    if threshold not in known:
+        known[threshold] = ShapeMeasures.of(shape, lowest=threshold)
+    return known[threshold]
 
 
 def columns_of(channels: int, microns: bool) -> list[str]:
@@ -45,7 +58,7 @@ def shape_columns(
         shape: the canonical shape.
         threshold: of p(s) · p(z).
     """
-    levels, fused = ShapeMeasures.of(shape, lowest=threshold), FusedShape(shape)
+    levels, fused = levels_of(shape, threshold), FusedShape(shape)
     size = float(rows["tile_size"].iloc[0]) if len(rows) else 1.0
     place = size, rows["tile_y"].to_numpy(), rows["tile_x"].to_numpy(), threshold
     values = measure(*parameters(rows), levels, *place)
