@@ -126,10 +126,10 @@ def blocks_of(boxes: np.ndarray, side: int = SIDE) -> Blocks:
     return Blocks(owner, (first[owner, 0] + down) * side, (first[owner, 1] + right) * side, side)
 
 
-def inside_pixels(
+def inside_blocks(
     placed: Placed, levels: np.ndarray, extent: object, side: int = SIDE
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pixels where u ≤ level.
+) -> Iterator[tuple[Blocks, np.ndarray]]:
+    """Where u ≤ level, block by block.
 
     Args:
         placed: n instances.
@@ -137,12 +137,12 @@ def inside_pixels(
         extent: y0, x0, y1, x1 of the pixels that may be drawn, or (n, 4).
         side: of the blocks.
 
-    Returns:
-        Row of the instance, y and x of each pixel, int64, ordered by row.
+    Yields:
+        Blocks, ordered by instance, none twice, and their pixels that are inside, (m, side²) bool. A block
+        may stand out over the extent, where that is no multiple of the side.
     """
     boxes = placed.boxes(levels, extent)
     change, level = placed.change(side), levels.astype(np.float32)
-    parts = []
     for start, stop in batches(boxes, side):
         blocks = blocks_of(boxes[start:stop], side)
         blocks = blocks._replace(owner=blocks.owner + start)
@@ -154,17 +154,30 @@ def inside_pixels(
         inside = np.ones((len(whole), side * side), bool)
         asked = blocks[~whole]
         inside[~whole] = placed.pixels(asked) <= level[asked.owner][:, None]
+        yield blocks, inside
+
+
+def inside_pixels(
+    placed: Placed, levels: np.ndarray, extent: object, side: int = SIDE
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pixels where u ≤ level: row of the instance, y and x of each, int64, ordered by row.
+
+    Args: as of ``inside_blocks``.
+    """
+    limits = np.broadcast_to(np.asarray(extent, np.int64), (len(levels), 4))
+    parts = [(np.zeros(0, np.int64),) * 3]
+    for blocks, inside in inside_blocks(placed, levels, extent, side):
         block, pixel = np.divmod(np.flatnonzero(inside), side * side)
         down, right = np.divmod(pixel, side)
-        parts.append((blocks.owner[block], blocks.y[block] + down, blocks.x[block] + right))
-    owner, y, x = (np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (_NONE,) * 3
-    # blocks stand out over the extent where that is no multiple of the side
-    y0, x0, y1, x1 = (part[owner] for part in np.broadcast_to(extent, (len(levels), 4)).T)
-    within = (y >= y0) & (y < y1) & (x >= x0) & (x < x1)
-    return (owner, y, x) if within.all() else (owner[within], y[within], x[within])
-
-
-_NONE = np.zeros(0, np.int64)
+        owner, y, x = blocks.owner[block], blocks.y[block] + down, blocks.x[block] + right
+        y0, x0, y1, x1 = limits[blocks.owner].T
+        out = (blocks.y < y0) | (blocks.x < x0) | (blocks.y + side > y1) | (blocks.x + side > x1)
+        if out.any():
+            y0, x0, y1, x1 = limits[owner].T
+            within = (y >= y0) & (y < y1) & (x >= x0) & (x < x1)
+            owner, y, x = owner[within], y[within], x[within]
+        parts.append((owner, y, x))
+    return tuple(np.concatenate(part) if len(parts) > 2 else part[-1] for part in zip(*parts, strict=True))
 
 
 def batches(boxes: np.ndarray, side: int) -> Iterator[tuple[int, int]]:
@@ -200,7 +213,7 @@ def highest(
     across = -(-size // side)
     levels = level_logit(p, max(tolerance, 1e-300))
     blocks = blocks_of(placed.boxes(levels, (0, 0, size, size)), side)
-    key = (raster[blocks.owner] * across + blocks.y // side) * across + blocks.x // side
+    key = block_number(blocks, raster, across)
     u, spare, scale = placed.centres(blocks), placed.change(side)[blocks.owner], p[blocks.owner]
     least, most = (scale * sigmoid(value) for value in (-u - spare, spare - u))
     best = np.zeros(count * across * across)
@@ -208,12 +221,31 @@ def highest(
     known = best[key]
     # the one that is best for sure stays; others only where they may rise above it
     kept = np.flatnonzero((most > known + tolerance) | ((least == known) & (most > tolerance)))
-    kept = kept[np.argsort(key[kept], kind="stable")]
-    values = np.zeros((len(best), side * side), np.float32)
-    if len(kept):
-        product = sigmoid(-placed.pixels(blocks[kept])) * scale[kept][:, None]
-        starts = np.flatnonzero(np.diff(key[kept], prepend=-1))
-        values[key[kept][starts]] = np.maximum.reduceat(product, starts, axis=0)
+    values = np.zeros((count * across * across, side * side), np.float32)
+    product = sigmoid(-placed.pixels(blocks[kept])) * scale[kept][:, None]
+    raise_to(values, key[kept], product)
+    return as_rasters(values, count, size, side)
+
+
+def block_number(blocks: Blocks, raster: np.ndarray, across: int) -> np.ndarray:
+    """(m,) the blocks' numbers in rasters that are ``across`` blocks wide; raster: (n,) of the instances."""
+    return (raster[blocks.owner] * across + blocks.y // blocks.side) * across + blocks.x // blocks.side
+
+
+def raise_to(values: np.ndarray, number: np.ndarray, blocks: np.ndarray) -> None:
+    """values[number] = max(values[number], blocks), where numbers may come more than once."""
+    if not len(number):
+        return
+    order = np.argsort(number, kind="stable")
+    starts = np.flatnonzero(np.diff(number[order], prepend=-1))
+    found = number[order[starts]]
+    highest = np.maximum.reduceat(blocks[order], starts, axis=0)
+    values[found] = np.maximum(values[found], highest)
+
+
+def as_rasters(values: np.ndarray, count: int, size: int, side: int) -> np.ndarray:
+    """(count, size, size) of all their blocks (count · across², side²)."""
+    across = -(-size // side)
     tiles = values.reshape(count, across, across, side, side).swapaxes(2, 3)
     return tiles.reshape(count, across * side, across * side)[:, :size, :size]
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ..models.shape import ShapeMLP
-from .blocks import Placed, blocks_of, highest, inside_pixels, sigmoid
+from .blocks import SIDE, Placed, blocks_of, highest, inside_blocks, sigmoid
 from .fused import FusedShape, level_logit, to_numpy
 from .windows import place
 
@@ -45,10 +45,12 @@ def render_instances(
     placed, p = place(shape, lower, t, p, (0, 0, grid))
     levels = level_logit(p, threshold)
     if grid == size:
-        masks = np.zeros((len(p), size, size), bool)
-        owner, y, x = inside_pixels(placed, levels, (0, 0, size, size))
-        masks.reshape(-1)[(owner * size + y) * size + x] = True
-        return masks
+        across = -(-size // SIDE)
+        masks = np.zeros((len(p), across, SIDE, across, SIDE), bool)
+        for blocks, inside in inside_blocks(placed, levels, (0, 0, size, size)):
+            place_of = blocks.owner, blocks.y // SIDE, slice(None), blocks.x // SIDE
+            masks[place_of] = inside.reshape(-1, SIDE, SIDE)
+        return masks.reshape(len(p), across * SIDE, across * SIDE)[:, :size, :size]
     return _coarse(placed, p, levels, grid, size, threshold)
 
 

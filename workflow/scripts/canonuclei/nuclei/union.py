@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .blocks import Placed, inside_pixels
+from .blocks import SIDE, Placed, as_rasters, block_number, inside_blocks, raise_to
 from .fused import FusedShape, level_logit, to_numpy
 from .measures import ShapeMeasures, ellipse_measures, invert_lower
 
@@ -86,9 +86,11 @@ def _moments(
     known = np.isfinite(frame).all(axis=1)[group]
     raster = np.tile([0.0, 0.0, _SAMPLES], (int(known.sum()), 1))
     placed = Placed(shape, to_numpy(scaled[known]), to_numpy(moved[known]), raster)
-    owner, y, x = inside_pixels(placed, levels[known], (0, 0, _SAMPLES, _SAMPLES))
-    union = np.zeros((count, _SAMPLES, _SAMPLES), np.float32)
-    union[group[known][owner], y, x] = 1
+    across, member = _SAMPLES // SIDE, group[known]
+    blocks = np.zeros((count * across * across, SIDE * SIDE), bool)
+    for some, inside in inside_blocks(placed, levels[known], (0, 0, _SAMPLES, _SAMPLES)):
+        raise_to(blocks, block_number(some, member, across), inside)
+    union = as_rasters(blocks, count, _SAMPLES, SIDE).astype(np.float32)
     steps = (2 * np.arange(_SAMPLES) + 1) / _SAMPLES - 1
     rows, columns = (union.sum(axis=axis, dtype=np.float64) for axis in (2, 1))
     area = rows.sum(axis=1)
