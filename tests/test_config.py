@@ -44,7 +44,7 @@ BAD = [
     ("variants/ours/label", "Ours+L_cnt+P", "variants.ours.label: 'Ours+L_cnt+P' is what a row"),
     ("encoder/weights", {"resnet50": "none"}, "encoder.weights.efficientnet-lite0: is missing"),
     ("training/epoch", 3, "training.epoch: unknown key (did you mean 'epochs'?)"),
-    ("bananas", 3, "bananas: unknown key (known: augmentation, dataset"),
+    ("bananas", 3, "bananas: unknown key (known: augmentation, benchmarks, data, dataset"),
     ("training/epochs", "3", "training.epochs: '3' is not a whole number (Passes over the training tiles"),
     ("training/epochs", True, "training.epochs: True is not a whole number"),
     ("training/epochs", 0, "training.epochs: 0 is less than 1"),
@@ -168,3 +168,32 @@ def test_no_description_is_cut_at_a_comma():
         return [leaf for value in node for leaf in values(value)] if isinstance(node, list) else [node]
 
     assert None not in values(load_schema())
+
+
+def own(counts: str | None = "components", **more: Any) -> dict[str, Any]:
+    """The committed configuration for images of one's own, with folders named."""
+    config = overlay(PAPER, yaml.safe_load((CONFIG / "folder.yaml").read_text()))
+    return overlay(config, {"data": {"images": "my images", "masks": "m", "counts": counts, **more}})
+
+
+def test_images_of_ones_own():
+    validate_config(own())
+    validate_config(own(channel="DAPI", nucleus_diameter=40))
+    without = own(None)
+    with pytest.raises(
+        InputError, match=r"runs\[1\]\.variant: ours-cnt has a count loss, but data\.counts is null"
+    ):
+        validate_config(without)
+    without["runs"] = [run for run in without["runs"] if run["variant"] != "ours-cnt"]
+    validate_config(without)
+    for key in ("images", "masks"):
+        with pytest.raises(InputError, match=rf"data\.{key}: missing with data\.kind folder"):
+            validate_config(own(**{key: None}))
+    with pytest.raises(InputError, match="given beside"):
+        validate_config(own(scale=0.5, nucleus_diameter=9))
+    with pytest.raises(InputError, match=r"data\.images: given, but data\.kind is bbbc038"):
+        validate_config(own(kind="bbbc038"))
+    instances = own()
+    instances["runs"].append({"variant": "mask-rcnn", "encoder": "efficientnet-lite0", "seeds": [0]})
+    with pytest.raises(InputError, match="learns from instance masks"):
+        validate_config(instances)

@@ -239,7 +239,7 @@ def test_the_script_cuts_the_images_of_its_set(tmp_path, repository):
     expected = {"train": (2, 2 + 9), "val": (1, 2), "test": (1, 2), "whole": (1, 2)}
     for name, (images, tiles) in expected.items():
         settings = {"size": 128, "border": "shift", "whole_overlap": 64}
-        images = script.images_of(tmp_path, script.read_split(tmp_path / "split.csv"), name)
-        script.main(images, name, tmp_path / name, settings, [1.0, 99.8])
+        chosen = script.images_of(tmp_path, script.read_split(tmp_path / "split.csv"), name)
+        script.main(chosen, name, tmp_path / name, settings, [1.0, 99.8])
         table = read_tiles(tmp_path / name).table
         assert (table.image_id.nunique(), len(table)) == (images, tiles)

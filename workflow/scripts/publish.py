@@ -44,6 +44,8 @@ def main(
         # a folder of this machine says nothing elsewhere
         if not config["source"].startswith("https://") and config["source"] != "simulated":
             config = {**config, "source": "a folder with the published files"}
+        if config["data"]["kind"] == "folder":
+            config = {**config, "data": {**config["data"], "images": "own images", "masks": "own masks"}}
         temporary.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
     size = sum(path.stat().st_size for path in kept)
     print(f"{published}: {len(kept)} files, {size / 1e6:.1f} MB; look at them, then commit them")
