@@ -48,11 +48,14 @@ def imported(script: Path) -> set[str]:
             continue
         seen.add(file)
         tree = ast.parse(file.read_text())
-        typing_only = {
-            id(node) for each in ast.walk(tree) if is_type_checking(each) for node in ast.walk(each)
+        skipped = {
+            id(node)
+            for each in ast.walk(tree)
+            if is_type_checking(each) or is_lazy_attribute(each)
+            for node in ast.walk(each)
         }
         for node in ast.walk(tree):
-            if id(node) in typing_only or not isinstance(node, ast.Import | ast.ImportFrom):
+            if id(node) in skipped or not isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             for name in names(node, file):
                 top = name.split(".")[0]
@@ -65,6 +68,11 @@ def imported(script: Path) -> set[str]:
 
 def is_type_checking(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def is_lazy_attribute(node: ast.AST) -> bool:
+    """A module's ``__getattr__``: what it imports is loaded for who asks for that attribute only."""
+    return isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
 
 
 def names(node: ast.Import | ast.ImportFrom, file: Path) -> list[str]:
