@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from canonuclei.explain import ExplainedImage, write_explain
 from canonuclei.models.shape import ShapeMLP
 from canonuclei.nuclei.measures import ShapeMeasures, invert_lower, measure

@@ -17,7 +17,8 @@ REQUIRED = ("id", "p", "l11", "l21", "l22", "t1", "t2", "tile_y", "tile_x", "til
 # a tile's place may be fractional and thousands of px away: float32 would lose it
 PRECISE = ("tile_y", "tile_x", "tile_size")
 MEASURED = (
-    "centroid-0", "centroid-1", "area", "axis_major_length", "axis_minor_length", "orientation", "eccentricity"
+    "centroid-0", "centroid-1", "area", "axis_major_length", "axis_minor_length", "orientation",
+    "eccentricity",
 )  # fmt: skip
 WORDS = ("merged_from", "doubt")
 OPTIONAL = ("touches_border", "overlap", "disagreement", "kept")
@@ -66,8 +67,8 @@ def image_record(image: ExplainedImage, picture_bytes: int) -> dict:
     notes = list(image.notes)
     if (shown_height, shown_width) != (height, width):
         notes.append(
-            f"The picture is reduced here to {shown_width} × {shown_height} px, so that the page stays small; "
-            "outlines and numbers are those of the whole image."
+            f"The picture is reduced here to {shown_width} × {shown_height} px, so that the page stays "
+            "small; outlines and numbers are those of the whole image."
         )
     elif not exact:
         notes.append("The picture is compressed here (JPEG), so that the page stays small.")

@@ -1,7 +1,7 @@
 // The image with its outlines on two canvases: one for image and all outlines, one for what changes quickly.
 
 // Okabe and Ito's colours: told apart with every common colour vision, and by dashes and width besides
-const COLOURS = { sure: "#56b4e9", doubtful: "#e69f00", selected: "#f0e442", chosen: "#ffffff", casing: "rgba(0,0,0,0.65)" };
+const COLOURS = { sure: "#56b4e9", doubtful: "#e69f00", selected: "#f0e442", chosen: "#ffffff", casing: "rgba(0,0,0,0.75)" };
 const LARGEST_ZOOM = 24;
 
 class Viewer {
@@ -138,10 +138,10 @@ class Viewer {
     context.lineJoin = "round";
   }
 
-  stroke(context, path, colour, width, dash = []) {
+  stroke(context, path, colour, width, dash = [], casing = 1.6) {
     context.setLineDash([]);
     context.strokeStyle = COLOURS.casing;
-    context.lineWidth = width + 1.6;
+    context.lineWidth = width + casing;
     context.stroke(path);
     context.setLineDash(dash);
     context.strokeStyle = colour;
@@ -173,7 +173,7 @@ class Viewer {
     this.stroke(over, selected, COLOURS.selected, 2);
     for (const [index, width] of [[model.hover, 2], [model.chosen, 3.2]]) {
       if (index < 0 || !model.values[index]) continue;
-      this.stroke(over, this.path([index], true), COLOURS.chosen, width);
+      this.stroke(over, this.path([index], true), COLOURS.chosen, width, [], 3.6); // reads on black and on white
     }
     if (this.rectangle) {
       const [x0, y0, x1, y1] = this.rectangle;
