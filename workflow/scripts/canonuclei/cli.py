@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _segment(chosen: argparse.Namespace) -> int:
     # after the arguments have been read: torch takes seconds to load
-    from .segmentation.batch import failures, images_of, segment_images, write_summary
+    from .segmentation.batch import failures, segment_images, write_summary
+    from .segmentation.places import images_of
     from .segmentation.segmenter import Segmenter
 
     images = images_of(chosen.images)

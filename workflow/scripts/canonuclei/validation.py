@@ -144,6 +144,8 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
         labels[variant["label"]] = name
         yield from _settings_faults({**variant, "where": f"{where}."}, config)
     yield from _settings_faults({**config, "where": ""}, config)
+    if config["segment"]["scale"] is not None and config["segment"]["diameter"] is not None:
+        yield InputError("segment.scale", "given beside segment.diameter", "give one of the two")
     yield from _folder_faults(config)
     if config["split"]["protocol"] == "stage1" and not (
         config["split"]["list"] or config["source"] == "simulated" or config["data"]["kind"] == "folder"

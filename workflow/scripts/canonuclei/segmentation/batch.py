@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
-from ..data.reader import picture_files, picture_stem
+from ..data.listing import picture_stem
 from ..errors import InputError
 from ..files import atomic_path
 from .outputs import write_counts
@@ -18,26 +17,6 @@ from .segmenter import Segmenter
 
 SUMMARY = "summary.csv"
 COLUMNS = ("image", "file", "status", "count", "error")
-
-
-def images_of(places: Iterable[str | Path]) -> list[Path]:
-    """Files as they are, and the images in folders; in order, each once.
-
-    Raises:
-        InputError: no image at all, or two whose results would lie in the same folder.
-    """
-    found: dict[Path, None] = {}
-    for place in map(Path, places):
-        found |= dict.fromkeys(picture_files(place) if place.is_dir() else [place])
-    if not found:
-        raise InputError("images", "none given", "name image files or folders of them")
-    stems: dict[str, Path] = {}
-    for path in found:
-        other = stems.setdefault(picture_stem(path), path)
-        if other != path:
-            problem = f"has the same name as {other}"
-            raise InputError(path, problem, "results are called after the name: rename one, or use two calls")
-    return list(found)
 
 
 def segment_images(
@@ -53,7 +32,7 @@ def segment_images(
 
     Args:
         segmenter: the model.
-        images: of ``images_of``.
+        images: of ``places.images_of``.
         output: folder; made if need be.
         explain: write explain.html for each.
         progress: show a bar.
@@ -89,11 +68,26 @@ def segment_images(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"count": "Int64"})
 
 
-def write_summary(rows: pd.DataFrame, output: str | Path) -> None:
-    """``summary.csv`` and ``counts.csv`` of an output folder."""
+def write_summary(rows: pd.DataFrame, output: str | Path, alone: bool = False) -> None:
+    """``summary.csv`` and ``counts.csv`` of an output folder.
+
+    Args:
+        rows: of ``segment_images``.
+        output: the folder.
+        alone: count these images only, not those of earlier calls whose results lie there too.
+    """
     with atomic_path(Path(output) / SUMMARY) as temporary:
         rows.to_csv(temporary, index=False, lineterminator="\n")
-    write_counts(output)
+    write_counts(output, set(rows["image"]) if alone else None)
+
+
+def read_summary(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """The rows of tables that ``segment_images`` gave, one after the other."""
+    kinds = {"image": str, "file": str, "status": str, "error": str, "count": "Int64"}
+    tables = [
+        pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"count": [""]}) for path in paths
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def failures(rows: pd.DataFrame) -> list[str]:
@@ -103,8 +97,3 @@ def failures(rows: pd.DataFrame) -> list[str]:
         return []
     last = f"{len(failed)} of {len(rows)} images failed; the others are done ({SUMMARY} lists all)."
     return [*(f"Error: {error}" for error in failed["error"]), last]
-
-
-def all_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

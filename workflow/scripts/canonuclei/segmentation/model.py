@@ -15,8 +15,8 @@ from ..models.canonical import CanonicalModel
 from ..models.registry import build_model
 from ..nuclei.fused import FusedShape
 from ..training.records import load_weights
+from .places import DEFAULT_MODEL
 
-DEFAULT = Path(__file__).parents[1] / "models" / "default.safetensors"
 # Tiles of the paper, for descriptions that do not name another size
 TILE_SIZE = 128
 # What a config's section `prediction` has; descriptions of models do not tell it
@@ -68,11 +68,11 @@ def load_model(path: str | Path | None = None) -> Model:
     Raises:
         InputError: missing, damaged, or no canonical model.
     """
-    path = DEFAULT if path is None else Path(path)
+    path = DEFAULT_MODEL if path is None else Path(path)
     if path.is_dir():
         path = path / "model.safetensors"
     if not path.is_file():
-        embedded = path == DEFAULT
+        embedded = path == DEFAULT_MODEL
         problem = "the embedded model is missing" if embedded else "no such model"
         raise InputError(path, problem, "install canonuclei again, or name a model" if embedded else _REMEDY)
     described = _description(path)

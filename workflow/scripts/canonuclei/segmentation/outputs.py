@@ -137,10 +137,12 @@ def rethreshold(folder: str | Path, threshold: float) -> list[Path]:
     return folders
 
 
-def write_counts(output: str | Path) -> pd.DataFrame:
-    """``counts.csv`` of all images whose results lie in an output folder, by name; returns it."""
+def write_counts(output: str | Path, names: set[str] | None = None) -> pd.DataFrame:
+    """``counts.csv`` of all images (or those named) whose results lie in an output folder; returns it."""
     rows = []
     for path in sorted(Path(output).glob("*/metadata.json")):
+        if names is not None and path.parent.name not in names:
+            continue
         metadata = _metadata(path.parent)
         rows.append([metadata["name"], *(metadata["counts"][key] for key in _COUNTED[1:5])])
         rows[-1] += [metadata["threshold"], metadata["scale"]]
