@@ -115,7 +115,8 @@ def test_everything_has_a_name_for_a_screen_reader(opened):
     nameless = opened.execute_script("""
       const all = 'button, input, select, [role=img], [role=application], [role=region]';
       return [...document.querySelectorAll(all)].filter((e) => !(e.labels && e.labels.length) &&
-        !e.getAttribute('aria-label') && !e.getAttribute('aria-labelledby') && !(e.tagName === 'BUTTON' && e.textContent.trim())).map((e) => e.outerHTML.slice(0, 90))""")
+        !e.getAttribute('aria-label') && !e.getAttribute('aria-labelledby') &&
+        !(e.tagName === 'BUTTON' && e.textContent.trim())).map((e) => e.outerHTML.slice(0, 90))""")
     assert nameless == []
     scopes = opened.execute_script(
         "return [...document.querySelectorAll('#table-body tr:first-child th, thead th')].map((e) => e.scope)"
