@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import shutil
 from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.patches import Ellipse
 from skimage.io import imread
 from skimage.measure import label, regionprops
 
-import ellipses
-import f1_over_iou
 import figure1
-import figure2
-import figure3
-import training_curves
 from canonuclei.data.tiles import read_tiles
 from canonuclei.errors import InputError
+from canonuclei.figures.ellipses import draw_ellipses
 from canonuclei.figures.f1_over_iou import split_panels
 from canonuclei.figures.material import choose_simple_tile, choose_tiles, load_nuclei, whole_image
 from canonuclei.figures.outlines import instance_colours, outline
 from canonuclei.figures.style import INSTANCE_COLOURS, data_note
+from canonuclei.figures.training_curves import draw_training_curves
+from figure_drawing import draw, texts
 from figure_standins import LOOKS, SIZE, make_standins
 
+ENDS = ("whole.csv.gz", "shape.json")
 NAMES = ("figure1", "figure2", "figure3", "ellipses", "f1_over_iou", "training_curves")
 
 
@@ -45,40 +46,6 @@ def empty(tmp_path_factory) -> Path:
 def closed_figures():
     yield
     plt.close("all")
-
-
-def draw(
-    name: str, results: Path, folder: Path, simulated: bool = True, kinds=("png", "svg")
-) -> dict[str, Path]:
-    """Run a figure's script on ``results``."""
-    outputs = {kind: folder / f"{name}.{kind}" for kind in kinds}
-    tiles, nuclei = results / "tiles" / "test", results / "nuclei"
-    ours, counted, whole = (
-        [nuclei / f"{run}_tiny_s0{suffix}.csv.gz", nuclei / f"{run}_tiny_s0.shape.json"]
-        for run, suffix in (("ours", ""), ("ours-cnt", ""), ("ours-cnt", ".whole"))
-    )
-    if name == "figure1":
-        figure1.main(tiles, counted, outputs, None, simulated)
-    elif name == "figure2":
-        figure2.main(tiles, ours, counted, outputs, None, simulated)
-    elif name == "figure3":
-        described = [results / "runs" / f"{run}_tiny_s0" / "model.json" for run in ("ours", "ours-cnt")]
-        figure3.main([ours, counted], described, outputs, simulated)
-    elif name == "ellipses":
-        table = results / "tiles" / "whole" / "tiles.csv"
-        ellipses.main(tiles, table, whole, outputs, None, simulated)
-    elif name == "f1_over_iou":
-        f1_over_iou.main(results / "f1_curves.csv", outputs, simulated)
-    else:
-        training_curves.main(sorted((results / "runs").glob("*/log.csv")), outputs, simulated)
-    return outputs
-
-
-def texts(svg: Path) -> str:
-    """The words of an SVG, in characters that a browser's fonts have."""
-    words = " ".join(ElementTree.parse(svg).getroot().itertext())
-    assert not re.search("[\ue000-\uf8ff\x00-\x08]", words)
-    return words
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,6 +76,15 @@ def test_empty_outputs_are_drawn_and_said(name, empty, tmp_path):
         "training_curves": "up to 1 epoch",
     }
     assert said[name] in words
+
+
+def test_training_curves_leave_no_gap(full):
+    logs = {path.parent.name: pd.read_csv(path) for path in sorted((full / "runs").glob("*/log.csv"))}
+    figure = draw_training_curves(logs, True)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert len(titles) == 9 and all(titles) and "Mask R-CNN's terms" in titles
+    (terms,) = (axes for axes in figure.axes if axes.get_title() == "Mask R-CNN's terms")
+    assert [text.get_text() for text in terms.get_legend().get_texts()] == ["class", "box", "mask"]
 
 
 def test_figure3_tells_what_was_measured_on_the_shapes(full, tmp_path):
@@ -182,10 +158,6 @@ def test_drawn_ellipses_cover_the_rendered_nuclei(full):
     nuclei = load_nuclei(
         full / "nuclei" / "ours-cnt_tiny_s0.whole.csv.gz", full / "nuclei" / "ours-cnt_tiny_s0.shape.json"
     )
-    from matplotlib.patches import Ellipse
-
-    from canonuclei.figures.ellipses import draw_ellipses
-
     index = choose_tiles(tiles.table, None)[0]
     whole = read_tiles(full / "tiles" / "whole").table
     figure = draw_ellipses(tiles, [index], whole, nuclei, True)
@@ -200,6 +172,31 @@ def test_drawn_ellipses_cover_the_rendered_nuclei(full):
         inside = ellipse.contains_points(region.coords[:, ::-1])
         hits += inside.mean() > 0.9
     assert hits >= 0.7 * len(truth)
+
+
+def test_masks_stand_where_there_are_no_instances(full, tmp_path):
+    tiles = tmp_path / "tiles" / "test"
+    shutil.copytree(full / "tiles" / "test", tiles)
+    (tmp_path / "nuclei").symlink_to(full / "nuclei")
+    table = pd.read_csv(tiles / "tiles.csv")
+    table.assign(truth="mask", k_source="none", k=np.nan).to_csv(tiles / "tiles.csv", index=False)
+    np.save(tiles / "instances.npy", np.load(tiles / "masks.npy").astype(np.uint16))
+    words = texts(draw("figure2", tmp_path, tmp_path, kinds=("svg",))["svg"])
+    assert words.count("mask only") == 4 and "Ground truth" in words
+    assert "Ground truth" in texts(draw("figure1", tmp_path, tmp_path, kinds=("svg",))["svg"])
+
+
+def test_close_ups_end_where_the_image_does(full):
+    tiles = read_tiles(full / "tiles" / "test")
+    table = tiles.table.assign(tile_y=tiles.table["tile_y"] + 100, tile_x=tiles.table["tile_x"] + 200)
+    nuclei = load_nuclei(*((full / "nuclei" / f"ours-cnt_tiny_s0.{end}") for end in ENDS))
+    shifted = dataclasses.replace(tiles, table=table.assign(image_height=200, image_width=256))
+    image = whole_image(tiles, "image0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("canonuclei.figures.ellipses.whole_image", lambda *_: image)
+        figure = draw_ellipses(shifted, [0], read_tiles(full / "tiles" / "whole").table, nuclei, True)
+    close_up = figure.axes[1]
+    assert close_up.get_xlim() == (199.5, 255.5) and close_up.get_ylim() == (199.5, 99.5)
 
 
 def test_panels_hold_one_grid_and_our_best_everywhere(full):

@@ -86,7 +86,8 @@ def draw_f1_over_iou(curves: pd.DataFrame, simulated: bool) -> Figure:
         row[0].set_ylabel("F1")
     several = curves.groupby(["approach", "encoder"], dropna=False)["seed"].nunique().max() > 1
     band = "lines: mean of the seeds; bands: from the lowest to the highest" if several else ""
-    add_note(figure, data_note(simulated, "pooled over the test tiles; in brackets, F1 at IoU 0.5", band))
+    pooled = "" if curves.empty else "pooled over the test tiles; in brackets, F1 at IoU 0.5"
+    add_note(figure, data_note(simulated, pooled, band))
     return figure
 
 
@@ -124,5 +125,8 @@ def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
             columnspacing=1,
             fontsize=7.5,
         )
-    if not lines or part["f1"].max() == 0:
-        say_empty(axes, "no match at any threshold" if lines else NO_CURVE)
+    if not lines:
+        axes.axis("off")
+        say_empty(axes, NO_CURVE)
+    elif part["f1"].max() == 0:
+        say_empty(axes, "no match at any threshold")

@@ -45,17 +45,17 @@ def draw_figure2(
         image = shown_tile(tiles, index)
         show_image(row[0], image)
         row[0].set_ylabel(f"{tile['look']}\n{tile['image_id'][:8]}", fontsize=8)
-        known = tile["truth"] == "instances"
+        if tile["truth"] == "instances":
+            _show_instances(row[1], image, split_labels(np.asarray(tiles.instances[index])))
+        else:
+            _show_mask(row[1], image, np.asarray(tiles.masks[index]))
         columns = [
-            split_labels(np.asarray(tiles.instances[index])) if known else [],
             masks_of_tile(ours, tile, merged=False),
             masks_of_tile(counted, tile, merged=False),
             masks_of_tile(counted, tile, merged=True),
         ]
-        for axes, masks in zip(row[1:], columns, strict=True):
+        for axes, masks in zip(row[2:], columns, strict=True):
             _show_instances(axes, image, masks)
-        if not known:
-            _show_mask(row[1], image, np.asarray(tiles.masks[index]))
     number = "number under a panel: instances drawn"
     unlabelled = (tiles.table["truth"].iloc[list(chosen)] != "instances").any()
     no_truth = "no instance labels: the true mask's outline" if unlabelled else ""
@@ -65,7 +65,6 @@ def draw_figure2(
 
 def _show_mask(axes: Axes, image: np.ndarray, mask: np.ndarray) -> None:
     """The outline of a mask whose nuclei nobody told apart: one colour, and no number of instances."""
-    axes.clear()
     show_image(axes, image.mean(axis=-1) * 0.85, cmap="gray", vmin=0, vmax=1)
     if (path := outline(mask)) is not None:
         axes.add_patch(PathPatch(path, facecolor="none", edgecolor=SKY, linewidth=1.3))
