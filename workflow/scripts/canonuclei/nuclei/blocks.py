@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .bounds import MARGIN
-from .fused import FusedShape, level_logit
+from .fused import FusedShape
 
 SIDE = 8
 # px by which windows are wider than proven: many times what float32 coordinates may be off
@@ -190,67 +190,3 @@ def batches(boxes: np.ndarray, side: int) -> Iterator[tuple[int, int]]:
         stop = max(start + 1, int(np.searchsorted(ends, done + _CENTRES, side="right")))
         yield start, stop
         start = stop
-
-
-def highest(
-    placed: Placed, p: np.ndarray, raster: np.ndarray, count: int, size: int, tolerance: float
-) -> np.ndarray:
-    """Maximum of p(s) · p(z) over the instances of each of ``count`` rasters of size × size pixels.
-
-    Args:
-        placed: n instances of all rasters; each raster's frame starts at its own 0, 0.
-        p: (n,) p(z).
-        raster: (n,) which raster each is in.
-        count: rasters.
-        size: pixels a side.
-        tolerance: by how much the maximum may be missed; 0 is exact.
-
-    Returns:
-        (count, size, size) float32.
-    """
-    # a block is to be small beside a nucleus, on the training grid too
-    side = SIDE if size > 64 else SIDE // 2
-    across = -(-size // side)
-    levels = level_logit(p, max(tolerance, 1e-300))
-    blocks = blocks_of(placed.boxes(levels, (0, 0, size, size)), side)
-    key = block_number(blocks, raster, across)
-    u, spare, scale = placed.centres(blocks), placed.change(side)[blocks.owner], p[blocks.owner]
-    least, most = (scale * sigmoid(value) for value in (-u - spare, spare - u))
-    best = np.zeros(count * across * across)
-    np.maximum.at(best, key, least)
-    known = best[key]
-    # the one that is best for sure stays; others only where they may rise above it
-    kept = np.flatnonzero((most > known + tolerance) | ((least == known) & (most > tolerance)))
-    values = np.zeros((count * across * across, side * side), np.float32)
-    product = sigmoid(-placed.pixels(blocks[kept])) * scale[kept][:, None]
-    raise_to(values, key[kept], product)
-    return as_rasters(values, count, size, side)
-
-
-def block_number(blocks: Blocks, raster: np.ndarray, across: int) -> np.ndarray:
-    """(m,) the blocks' numbers in rasters that are ``across`` blocks wide; raster: (n,) of the instances."""
-    return (raster[blocks.owner] * across + blocks.y // blocks.side) * across + blocks.x // blocks.side
-
-
-def raise_to(values: np.ndarray, number: np.ndarray, blocks: np.ndarray) -> None:
-    """values[number] = max(values[number], blocks), where numbers may come more than once."""
-    if not len(number):
-        return
-    order = np.argsort(number, kind="stable")
-    starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    found = number[order[starts]]
-    highest = np.maximum.reduceat(blocks[order], starts, axis=0)
-    values[found] = np.maximum(values[found], highest)
-
-
-def as_rasters(values: np.ndarray, count: int, size: int, side: int) -> np.ndarray:
-    """(count, size, size) of all their blocks (count · across², side²)."""
-    across = -(-size // side)
-    tiles = values.reshape(count, across, across, side, side).swapaxes(2, 3)
-    return tiles.reshape(count, across * side, across * side)[:, :size, :size]
-
-
-def sigmoid(value: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(−value)), without overflow."""
-    # exp(80) is still a float32
-    return 1 / (1 + np.exp(np.minimum(-value, 80)))

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from ..models.shape import ShapeMLP
-from .blocks import SIDE, Placed, blocks_of, highest, inside_blocks, sigmoid
+from .blocks import SIDE, Placed, blocks_of, inside_blocks
 from .fused import FusedShape, level_logit, to_numpy
+from .rasters import highest, sigmoid
 from .windows import place
 
 TOLERANCE = 1e-3  # of p(y): an instance below it matters nowhere

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .blocks import SIDE, Placed, as_rasters, block_number, inside_blocks, raise_to
+from .blocks import SIDE, Placed, inside_blocks
 from .fused import FusedShape, level_logit, to_numpy
 from .measures import ShapeMeasures, ellipse_measures, invert_lower
+from .rasters import as_rasters, block_number, raise_to
 
 _SAMPLES = 192
 _GROUPS = 64  # at a time: bounds the memory at some 30 MB
