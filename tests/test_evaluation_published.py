@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from skimage.io import imsave
 
 import table1_from_nuclei
 import tables
@@ -15,6 +16,8 @@ from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
 from canonuclei.evaluation.about import about_config
 from canonuclei.evaluation.approaches import score_run
+from canonuclei.evaluation.frames import GroundTruth
+from canonuclei.evaluation.labels import score_labels
 from canonuclei.evaluation.markdown import table1_markdown
 from canonuclei.evaluation.references import score_references
 from canonuclei.evaluation.scores import write_scores
@@ -99,7 +102,12 @@ def test_published_files_give_the_same_tables(results: Path) -> None:
     sets = results / "tiles" / "test", results / "tiles" / "whole"
     write_scores(results / "scores" / "run.csv.gz", score_run(predictions(results), *sets, 5))
     write_scores(results / "scores" / "references.csv.gz", score_references(sets[0], 5))
-    scores = [str(results / "scores" / f"{name}.csv.gz") for name in ("run", "references")]
+    truth, labels = GroundTruth(sets[0]), results / "labels"
+    labels.mkdir()
+    for image in truth.images:
+        imsave(labels / f"{image}.png", truth.whole(image).labels, check_contrast=False)
+    write_scores(results / "scores" / "tool.csv.gz", score_labels(labels, "Other tool", sets[0]))
+    scores = [str(results / "scores" / f"{name}.csv.gz") for name in ("run", "references", "tool")]
     tables.main(scores, results, about_config(config), config["evaluation"])
 
     published = results.parent / "published" / "mine"
@@ -107,8 +115,10 @@ def test_published_files_give_the_same_tables(results: Path) -> None:
     (published / "config.yaml").write_text(yaml.safe_dump(config))
     again = results / "from_nuclei"
     other = {**about_config(config), "dataset": "other"}
-    table1_from_nuclei.main(published, *sets, again, other, {**config["evaluation"], "bootstrap": 5})
+    evaluation = {**config["evaluation"], "bootstrap": 5}
+    table1_from_nuclei.main(published, *sets, again, other, evaluation, labels=scores[2:], processes=2)
     made = sorted(path.name for path in results.glob("*.*"))
+    assert "Other tool" in (again / "table1.csv").read_text()
     assert "table1.csv" in made and "table1.md" in made and "table1.html" in made
     for name in made:
         assert (results / name).read_bytes() == (again / name).read_bytes(), name
