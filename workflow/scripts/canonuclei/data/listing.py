@@ -54,7 +54,7 @@ def picture_stem(path: str | Path) -> str:
 
 
 def listed_files(settings: Mapping[str, Any]) -> list[str]:
-    """All files of a data set of one's own, a workflow's inputs; settings and errors: `folder.open_source`."""
+    """All files of a data set of one's own, a workflow's inputs; settings as of `folder.open_source`."""
     pairs = matched(settings["images"], settings["masks"])
     files = [str(path) for pair in pairs.values() for path in pair]
     return files + [str(settings["counts"])] * (settings["counts"] not in COUNTED)
