@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,11 @@ def write_segmentation(
 
 def write_labels(path: Path, labels: np.ndarray, pixel_size: list[float] | None) -> None:
     """A label image as compressed OME-TIFF, int32, with the pixel size (µm, height and width) where known."""
-    metadata: dict[str, Any] = {"axes": "YX"}
+    # a UUID of the content, so that the same labels give the same file
+    metadata: dict[str, Any] = {
+        "axes": "YX",
+        "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{zlib.crc32(labels)}")),
+    }
     resolution: dict[str, Any] = {}
     if pixel_size is not None:
         y, x = pixel_size
