@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 import speed_table
 from canonuclei.benchmarks import measure as measuring
 from canonuclei.benchmarks import suite
-from canonuclei.benchmarks.cases import make_case
+from canonuclei.benchmarks.cases import load_case
 from canonuclei.benchmarks.material import picture, prepare, repeated_tiles, some_instances
 from canonuclei.benchmarks.plain_whole import plain_evaluation
 from canonuclei.benchmarks.report import about_line, page, read_tables, readme_section
@@ -80,7 +80,7 @@ def test_a_smaller_call_warms_up_in_place_of_the_calls():
 
 def test_memory_is_the_rise_of_the_peak_in_a_process_of_its_own():
     arguments = {"plain_ms": 0, "fast_ms": 0, "plain_mib": 96, "fast_mib": 24}
-    found = {way: measuring.measure("busy", arguments, way, threads=1) for way in ("plain", "fast")}
+    found = measuring.measure("busy", {"plain": arguments, "fast": arguments}, threads=1)
     assert found["plain"]["rise"] == pytest.approx(96, abs=4)
     assert found["fast"]["rise"] == pytest.approx(24, abs=4)
     assert found["plain"]["peak"] > found["plain"]["rise"]
@@ -88,14 +88,14 @@ def test_memory_is_the_rise_of_the_peak_in_a_process_of_its_own():
 
 def test_time_is_measured_in_a_process_of_its_own():
     arguments = {"plain_ms": 60, "fast_ms": 10, "plain_mib": 1, "fast_mib": 1}
-    seconds = measuring.measure("busy", arguments, "time", repeats=3, threads=1)["seconds"]
+    seconds = measuring.measure("busy", {"time": arguments}, repeats=3, threads=1)["time"]["seconds"]
     assert {len(values) for values in seconds.values()} == {3}
     assert min(seconds["plain"]) >= 0.06 and min(seconds["fast"]) >= 0.01
 
 
 def test_a_case_that_fails_says_why():
-    with pytest.raises(RuntimeError, match=r"busy, time: (.|\n)*unexpected keyword"):
-        measuring.measure("busy", {"nonsense": 1}, "time")
+    with pytest.raises(RuntimeError, match=r"busy: (.|\n)*unexpected keyword(.|\n)*status"):
+        measuring.measure("busy", {"time": {"nonsense": 1}})
 
 
 def test_instances_are_those_of_several_tiles_where_one_has_too_few(material):
@@ -144,8 +144,9 @@ def test_prediction_replays_the_trained_outputs_on_another_network(material):
 def test_all_rows_of_a_small_benchmark(material, monkeypatch):
     monkeypatch.setattr(suite, "prepare", lambda *_: material)
 
-    def here(case, arguments, what, repeats=1, threads=0):
-        return measuring.run_case(make_case(case, arguments), what, repeats)
+    def here(case, arguments, repeats=1, threads=0):
+        made = load_case(case)
+        return {what: measuring.run_case(made(**own), what, repeats) for what, own in arguments.items()}
 
     monkeypatch.setattr(suite, "measure", here)
     weights, tiles = Path(material["weights"]), Path(material["tiles"])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 from .measure import Case
 
@@ -23,7 +22,6 @@ CASES = {
 }
 
 
-def make_case(name: str, arguments: Mapping[str, Any]) -> Case:
-    """The case ``name`` with ``arguments``, ready to be called."""
-    module = importlib.import_module(f"{__package__}.{CASES[name]}")
-    return getattr(module, name)(**arguments)
+def load_case(name: str) -> Callable[..., Case]:
+    """What makes the case ``name`` from its arguments; its module and what that needs are imported."""
+    return getattr(importlib.import_module(f"{__package__}.{CASES[name]}"), name)

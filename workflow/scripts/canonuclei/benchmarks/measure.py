@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -144,34 +145,35 @@ def run_case(case: Case, what: str, repeats: int) -> dict[str, Any]:
 
 
 def measure(
-    case: str, arguments: Mapping[str, Any], what: str, repeats: int = 1, threads: int = 0
-) -> dict[str, Any]:
-    """``run_case`` in a new process.
+    case: str, arguments: Mapping[str, Mapping[str, Any]], repeats: int = 1, threads: int = 0
+) -> dict[str, dict[str, Any]]:
+    """``run_case`` for each of ``arguments``, one after the other, each in a process of its own.
+
+    The processes are forked from one that has loaded the libraries and computed nothing.
 
     Args:
         case: a name of ``cases.CASES``.
-        arguments: of that case; what JSON can hold.
-        what: ``time``, ``plain`` or ``fast``.
+        arguments: ``time``, ``plain``, ``fast`` (those that are wanted) → arguments of the case; JSON-able.
         repeats: of ``time``.
         threads: of torch; 0: as it comes.
 
+    Returns:
+        What ``run_case`` gives for each.
+
     Raises:
-        RuntimeError: the process failed; the message ends with what it said.
+        RuntimeError: a process failed; the message ends with what it said.
     """
-    request = {"case": case, "arguments": dict(arguments), "what": what, "repeats": repeats}
+    request = {"case": case, "arguments": arguments, "repeats": repeats, "threads": threads}
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "request.json", Path(folder) / "answer.json"
-        asked.write_text(json.dumps({**request, "threads": threads}), encoding="utf-8")
+        asked.write_text(json.dumps(request), encoding="utf-8")
         call = [sys.executable, "-m", "canonuclei.benchmarks.measure", str(asked), str(answered)]
         path = os.pathsep.join([str(LIBRARIES), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path}
-        if what != "time":
-            # large blocks go back to the system when they are freed, whatever was freed before
-            environment["MALLOC_MMAP_THRESHOLD_"] = str(1 << 20)
         done = subprocess.run(call, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise RuntimeError(f"{case}, {what}: {(done.stderr or done.stdout).strip()[-2000:]}")
-        return json.loads(answered.read_text(encoding="utf-8"))
+            raise RuntimeError(f"{case}: {(done.stderr or done.stdout).strip()[-2000:]}")
+        return {what: json.loads(answered.with_suffix(f".{what}").read_text()) for what in arguments}
 
 
 def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
@@ -179,19 +181,48 @@ def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
     return {name: 1000 * statistics.median(values) for name, values in seconds.items()}
 
 
-def _main(asked: str, answered: str) -> None:
-    import torch
-
-    from .cases import make_case
+def _main(asked: str, answered: str) -> int:
+    from .cases import load_case
 
     request = json.loads(Path(asked).read_text(encoding="utf-8"))
-    if request["threads"]:
-        torch.set_num_threads(request["threads"])
+    make = load_case(request["case"])
+    for what, arguments in request["arguments"].items():
+        child = os.fork()
+        if child == 0:
+            try:
+                found = _in_child(make, arguments, what, request["repeats"], request["threads"])
+                Path(answered).with_suffix(f".{what}").write_text(json.dumps(found), encoding="utf-8")
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            print(f"{what}: process ended with status {status}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _in_child(
+    make: Callable[..., Case], arguments: Mapping[str, Any], what: str, repeats: int, threads: int
+) -> dict[str, Any]:
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
     torch.manual_seed(0)
-    case = make_case(request["case"], request["arguments"])
-    found = run_case(case, request["what"], request["repeats"])
-    Path(answered).write_text(json.dumps(found), encoding="utf-8")
+    if what != "time":
+        _give_back_at_once()
+    return run_case(make(**arguments), what, repeats)
+
+
+def _give_back_at_once() -> None:
+    """Blocks from 1 MiB on go back to the system when they are freed, whatever was freed before."""
+    with contextlib.suppress(OSError, AttributeError):
+        # M_MMAP_THRESHOLD of malloc.h
+        ctypes.CDLL(None).mallopt(-3, 1 << 20)
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    sys.exit(_main(*sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ class Item(NamedTuple):
     encoder: str = ""
     n: int | None = None
     grid: int | None = None
+    plain: bool = True
 
 
 def items(sizes: Mapping[str, Any], network: Mapping[str, int]) -> list[Item]:
@@ -58,7 +60,7 @@ def items(sizes: Mapping[str, Any], network: Mapping[str, int]) -> list[Item]:
         for tiles in sizes["evaluation_tiles"]
     ]
     return found + [
-        Item("segment", {"side": side}, network["encoder"], network["n"], side)
+        Item("segment", {"side": side}, network["encoder"], network["n"], side, plain=False)
         for side in sizes["segment_sides"]
     ]
 
@@ -83,20 +85,20 @@ def run_item(
         The row (``COLUMNS``), and what was found beside it: ``peak``, the whole process's with the fast way.
     """
     arguments = {"material": material, **item.arguments}
-    timed = measure(item.what, _processes(arguments, threads), "time", repeats, threads)
-    ms, facts = medians(timed["seconds"]), timed["facts"]
-    memory = {}
-    for way in ("plain", "fast"):
-        if way in ms:
-            # of one process: what several share would be counted once or never
-            memory[way] = measure(item.what, _processes(arguments, 1), way, threads=threads)
+    # memory of one process: what several share would be counted once or never
+    alone = _processes(arguments, 1)
+    wanted = {"time": _processes(arguments, threads), "fast": alone}
+    if item.plain:
+        wanted["plain"] = alone
+    found = measure(item.what, wanted, repeats, threads)
+    ms, facts = medians(found["time"]["seconds"]), found["time"]["facts"]
     values = {"what": item.what, "encoder": item.encoder, "n": item.n, "grid": item.grid}
     values |= {"batch": item.arguments.get("batch"), **facts, "fast_ms": round(ms["fast"], 3)}
-    values["fast_mib"] = round(memory["fast"]["rise"], 1)
-    if "plain" in ms:
-        values |= {"plain_ms": round(ms["plain"], 3), "plain_mib": round(memory["plain"]["rise"], 1)}
+    values["fast_mib"] = round(found["fast"]["rise"], 1)
+    if item.plain:
+        values |= {"plain_ms": round(ms["plain"], 3), "plain_mib": round(found["plain"]["rise"], 1)}
         values["ratio"] = round(ms["plain"] / ms["fast"], 2)
-    return {name: values.get(name) for name in COLUMNS}, {"peak": memory["fast"]["peak"]}
+    return {name: values.get(name) for name in COLUMNS}, {"peak": found["fast"]["peak"]}
 
 
 def _processes(arguments: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -162,12 +164,12 @@ def _beside(
     """The machine's rates, and of each encoder's step: its arithmetic, its shares, the peak, the profile."""
     rows = [("matmul_fp32", "", rates["matmul_fp32"], "GFLOP/s")]
     rows += [("matmul_bf16", "", rates["matmul_bf16"], "GFLOP/s"), ("threads", "", threads, "")]
-    read = measure("read_batch", {"material": material, "batch": batch}, "time", sizes["repeats"], threads)
-    read_ms = medians(read["seconds"])["fast"]
+    timed = partial(_time_alone, repeats=sizes["repeats"], threads=threads)
+    read_ms = timed("read_batch", {"material": material, "batch": batch})
     profiles = []
     for encoder, (peak, step_ms) in peaks.items():
         arguments = {"material": material, "encoder": encoder, "batch": batch}
-        alone = measure("loss_alone", arguments, "time", sizes["repeats"], threads)
+        loss_ms = timed("loss_alone", arguments)
         flops = machine.step_flops(material, encoder, batch)
         rate = flops / (step_ms / 1000)
         rows += [
@@ -175,7 +177,7 @@ def _beside(
             ("step_rate", encoder, rate, "GFLOP/s"),
             ("step_share_of_fp32", encoder, 100 * rate / rates["matmul_fp32"], "%"),
             ("step_share_of_bf16", encoder, 100 * rate / rates["matmul_bf16"], "%"),
-            ("loss_share_of_step", encoder, 100 * medians(alone["seconds"])["fast"] / step_ms, "%"),
+            ("loss_share_of_step", encoder, 100 * loss_ms / step_ms, "%"),
             ("input_share_of_step", encoder, 100 * read_ms / step_ms, "%"),
             ("training_peak", encoder, peak, "MiB"),
         ]
@@ -183,3 +185,9 @@ def _beside(
     table = pd.DataFrame(rows, columns=MACHINE_COLUMNS)
     table["value"] = table["value"].astype(float).round(2)
     return {"machine": table, "profile": pd.concat(profiles, ignore_index=True)}
+
+
+def _time_alone(case: str, arguments: Mapping[str, Any], repeats: int, threads: int) -> float:
+    """Median ms of a case that has a fast way only."""
+    found = measure(case, {"time": arguments}, repeats, threads)
+    return medians(found["time"]["seconds"])["fast"]
