@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from canonuclei.benchmarks.plain import plain_compose
 from canonuclei.models import losses
 from canonuclei.models.canonical import CanonicalModel, Instances
-from canonuclei.models.compositing import compose, compose_mask, compose_plain
+from canonuclei.models.compositing import compose, compose_mask
 from canonuclei.models.encoders import build_encoder
 from canonuclei.models.shape import ShapeMLP, radius, shape_from_weights, shape_weights
 from canonuclei.models.transform import grid_points, pack_lower
@@ -106,34 +107,6 @@ def test_coordinates_are_pixel_centres():
     torch.testing.assert_close((grid_points(1, 128)[:, 0] + 1) * 128 / 2 - 0.5, columns)
 
 
-@pytest.mark.parametrize(("batch", "count", "grid"), [(1, 1, 5), (2, 3, 16), (3, 128, 32), (2, 40, 33)])
-@pytest.mark.parametrize("compiled", [False, True])
-def test_compositing_by_winners_has_the_plain_values_and_gradients(batch, count, grid, compiled):
-    torch.manual_seed(3)
-    shape = ShapeMLP(noise=0.3)
-    plain = PlainShape(shape)
-    points = grid_points(grid, grid)
-    weight = torch.randn(batch, grid * grid)
-    results = []
-    for function, module in ((plain_composed, plain), (None, shape)):
-        lower, t, logit = (x.requires_grad_() for x in random_instances(batch, count))
-        if function:
-            composed = function(module, lower, t, logit, points)
-        else:
-            composed = compose(module, lower, t, F.logsigmoid(logit), points, compiled)
-        (composed.exp() * weight).sum().backward()
-        results.append((composed.detach(), [lower.grad, t.grad, logit.grad], list(module.parameters())))
-    (expected, gradients, parameters), (found, found_gradients, found_parameters) = results
-    assert (found.exp() - expected.exp()).abs().max() < 1e-5
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
-    gradients += [parameter.grad for parameter in parameters]
-    found_gradients += [parameter.grad for parameter in found_parameters]
-    for name, g, h in zip(
-        ("L", "t", "z", "w1", "b1", "w2", "b2", "w3", "b3"), gradients, found_gradients, strict=True
-    ):
-        assert (g - h).norm() <= 1e-4 * g.norm() + 1e-9, name
-
-
 def test_plain_and_fast_compositing_agree_where_all_are_absent():
     shape = ShapeMLP()
     lower, t, _ = random_instances(1, 4)
@@ -141,7 +114,7 @@ def test_plain_and_fast_compositing_agree_where_all_are_absent():
     points = grid_points(8, 8)
     torch.testing.assert_close(
         compose(shape, lower, t, log_presence, points, compiled=False),
-        compose_plain(shape, lower, t, log_presence, points),
+        plain_compose(shape, lower, t, log_presence, points),
     )
     mask = compose_mask(shape, lower, t, log_presence, 8, 32, compiled=False)
     assert mask.shape == (1, 32, 32)

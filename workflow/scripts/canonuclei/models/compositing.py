@@ -9,6 +9,7 @@ B · N · P evaluations of the shape only B · P are kept for the backward pass.
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import warnings
 
@@ -19,35 +20,53 @@ from torch import Tensor
 from .shape import ShapeMLP
 from .transform import grid_points, to_canonical
 
-# Instances × points that the plain first pass holds at once: what fits the processor's cache
+# Instances × points that the first pass without a compiler holds at once: what fits the processor's cache
 CHUNK = 1 << 17
 
+# log(1 + e) = e · (c0 + c1 e + ...) for e in [0, 1], within 3e-8 (Chebyshev fit): library calls of log1p
+# took five times as long as the whole MLP
+LOG1P = (
+    0.9999999706600018,
+    -0.4999950203827636,
+    0.3331927792421771,
+    -0.24844406742981867,
+    0.191115388480416,
+    -0.13674944992591478,
+    0.07836324889520534,
+    -0.029589235419375307,
+    0.005253587842921937,
+)
 
-def compose_plain(shape: ShapeMLP, lower: Tensor, t: Tensor, log_presence: Tensor, points: Tensor) -> Tensor:
-    """Eq. 2 as it is written, for any autograd use: log p(y) of shape (B, P).
+# Shapes of input that one process may compile for
+SHAPES = 256
 
-    Args:
-        shape: the canonical shape.
-        lower: (B, N, 2, 2).
-        t: (B, N, 2).
-        log_presence: (B, N) log p(z).
-        points: (P, 2) image coordinates.
-    """
-    log_shape = shape(to_canonical(points, lower, t))
-    return (log_shape + log_presence.unsqueeze(-1)).amax(dim=1)
+# The compiler is to keep the MLP in one loop, in registers (by default it writes every unit of 2 million
+# points to memory), and may fuse products and sums
+OPTIONS = {
+    "realize_opcount_threshold": 100_000,
+    "realize_reads_threshold": 100_000,
+    "realize_acc_reads_threshold": 100_000,
+    "max_fusion_size": 1000,
+    "cpp.enable_floating_point_contract_flag": "fast",
+}
 
 
 def compose(
     shape: ShapeMLP, lower: Tensor, t: Tensor, log_presence: Tensor, points: Tensor, compiled: bool = True
 ) -> Tensor:
-    """``compose_plain`` by winners: same arguments, values and gradients, a fraction of time and memory.
+    """log p(y) of shape (B, P): Eq. 2 by winners.
 
     Args:
+        shape: the canonical shape.
+        lower: (B, N, 2, 2) L.
+        t: (B, N, 2).
+        log_presence: (B, N) log p(z).
+        points: (P, 2) image coordinates.
         compiled: fuse the first pass with ``torch.compile`` where a compiler is found.
     """
     with torch.no_grad():
         search = _winners(compiled)
-        winner = search(*_shape_tensors(shape), lower, t, log_presence, points)
+        winner = search(*_shape_tensors(shape), lower, t, log_presence, points.T.contiguous())
     parameters = torch.cat([lower.flatten(-2), t, log_presence.unsqueeze(-1)], dim=-1)
     chosen = parameters.gather(1, winner.unsqueeze(-1).expand(-1, -1, parameters.shape[-1]))
     x, y = points[:, 0], points[:, 1]
@@ -93,19 +112,6 @@ def _shape_tensors(shape: ShapeMLP) -> list[Tensor]:
     ]
 
 
-def _score(w1, b1, w2, b2, w3, b3, lower, t, log_presence, points) -> Tensor:
-    """log p(s) + log p(z) as plain arithmetic on (B, N, P), unit by unit, so that a compiler fuses it all."""
-    x = points[:, 0]
-    y = points[:, 1]
-    cx = lower[..., 0, 0, None] * x + t[..., 0, None]
-    cy = lower[..., 1, 0, None] * x + lower[..., 1, 1, None] * y + t[..., 1, None]
-    inputs = (cx, cy, torch.sqrt(cx * cx + cy * cy))
-    hidden1 = [_unit(w1[j], b1[j], inputs).relu() for j in range(8)]
-    hidden2 = [_unit(w2[j], b2[j], (*hidden1, *inputs)).relu() for j in range(4)]
-    u = _unit(w3[0], b3[0], (*hidden2, *inputs))
-    return log_presence.unsqueeze(-1) - F.softplus(u)
-
-
 def _unit(weight: Tensor, bias: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     total = bias + weight[0] * inputs[0]
     for i in range(1, len(inputs)):
@@ -113,12 +119,32 @@ def _unit(weight: Tensor, bias: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     return total
 
 
-def _winners_fused(w1, b1, w2, b2, w3, b3, lower, t, log_presence, points) -> Tensor:
-    return _score(w1, b1, w2, b2, w3, b3, lower, t, log_presence, points).argmax(dim=1)
+def _softplus(u: Tensor) -> Tensor:
+    small = torch.exp(-u.abs())
+    series = LOG1P[-1] * small + LOG1P[-2]
+    for coefficient in LOG1P[-3::-1]:
+        series = series * small + coefficient
+    return u.relu() + series * small
 
 
-def _winners_chunked(w1, b1, w2, b2, w3, b3, lower, t, log_presence, points) -> Tensor:
+def _winners_fused(w1, b1, w2, b2, w3, b3, lower, t, log_presence, rows) -> Tensor:
+    """The best instance (B, P): log p(s) + log p(z) unit by unit on (B, N, P), for a compiler to fuse.
+
+    Approximate within 1e-6, which matters only where the two best are as near to each other.
+    """
+    x, y = rows[0], rows[1]
+    cx = lower[..., 0, 0, None] * x + t[..., 0, None]
+    cy = lower[..., 1, 0, None] * x + lower[..., 1, 1, None] * y + t[..., 1, None]
+    inputs = (cx, cy, torch.sqrt(cx * cx + cy * cy))
+    hidden1 = [_unit(w1[j], b1[j], inputs).relu() for j in range(8)]
+    hidden2 = [_unit(w2[j], b2[j], (*hidden1, *inputs)).relu() for j in range(4)]
+    u = _unit(w3[0], b3[0], (*hidden2, *inputs))
+    return (log_presence.unsqueeze(-1) - _softplus(u)).argmax(dim=1)
+
+
+def _winners_chunked(w1, b1, w2, b2, w3, b3, lower, t, log_presence, rows) -> Tensor:
     """The same without a compiler, by matrix products on chunks that stay in the cache."""
+    points = rows.T
     step = max(1, CHUNK // lower.shape[1])
     found = []
     for b in range(lower.shape[0]):
@@ -138,17 +164,9 @@ def _winners(compiled: bool):
         return _winners_chunked
     # it tells every CPU machine that it has no CUDA
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    # One thing may go wrong at run time only: no C++ compiler on this machine. Try it once, small.
-    kernel = torch.compile(_winners_fused, dynamic=False)
+    # One thing may go wrong at run time only: no C++ compiler on this machine. Try it once, on little.
     try:
-        shape = ShapeMLP()
-        kernel(
-            *_shape_tensors(shape),
-            torch.eye(2).expand(1, 2, 2, 2),
-            torch.zeros(1, 2, 2),
-            torch.zeros(1, 2),
-            grid_points(2, 2),
-        )
+        torch.compile(_increment)(torch.zeros(1))
     except Exception as error:
         warnings.warn(
             f"no compiled compositing ({type(error).__name__}): no working C++ compiler was found; "
@@ -156,4 +174,14 @@ def _winners(compiled: bool):
             stacklevel=2,
         )
         return _winners_chunked
-    return kernel
+    # another version of torch may lack an option; each is for speed only
+    known = set(torch._inductor.list_options())
+    options = {name: value for name, value in OPTIONS.items() if name in known}
+    # compiled anew for every shape: a run has one, a benchmark dozens
+    limit = {"recompile_limit": SHAPES}
+    limit = limit if limit.keys() <= inspect.signature(torch.compile).parameters.keys() else {}
+    return torch.compile(_winners_fused, dynamic=False, fullgraph=True, options=options, **limit)
+
+
+def _increment(x: Tensor) -> Tensor:
+    return x + 1
