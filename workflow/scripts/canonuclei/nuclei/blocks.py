@@ -99,7 +99,9 @@ class Placed(NamedTuple):
         points = np.empty((2, len(y), len(x), len(owner)), np.float32)
         points[0] = l11 * x + t1
         np.add((l22 * y + t2)[:, None], l21 * x, out=points[1])
-        return self.fused.logit(points.reshape(2, -1)).reshape(len(y) * len(x), len(owner)).T
+        with np.errstate(invalid="ignore", over="ignore"):  # of transforms that are not finite
+            u = self.fused.logit(points.reshape(2, -1))
+        return u.reshape(len(y) * len(x), len(owner)).T
 
 
 class Blocks(NamedTuple):
