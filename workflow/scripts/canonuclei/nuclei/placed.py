@@ -16,6 +16,7 @@ from .pieces import Pieces, outside_cells, tile_views
 from .rows import parameters
 from .windows import render_windows
 
+_DRAWN = 2048  # instances at a time: drawing all of a large image at once would take gigabytes
 CENTRE_LEVEL = 0.5  # p(s) of the outline whose centroid is an instance's centre, whatever its p(z) is
 
 
@@ -39,7 +40,14 @@ def canonical_pieces(
     lower, t, p = parameters(table)
     image = int(tiles["image_height"].iloc[0]), int(tiles["image_width"].iloc[0])
     frame = tuple(table[name].to_numpy() for name in ("tile_y", "tile_x", "tile_size"))
-    boxes, masks = render_windows(lower, t, p, fused, threshold, frame=frame, extent=_extents(*frame, *image))
+    extents, boxes, masks = _extents(*frame, *image), [np.zeros((0, 4), np.int64)], []
+    for start in range(0, len(p), _DRAWN):
+        rows = slice(start, start + _DRAWN)
+        place = {"frame": tuple(part[rows] for part in frame), "extent": extents[rows]}
+        drawn = render_windows(lower[rows], t[rows], p[rows], fused, threshold, **place)
+        boxes.append(drawn.boxes)
+        masks += drawn.masks
+    boxes = np.concatenate(boxes)
     filled = np.flatnonzero([mask.any() for mask in masks])
     centre = instance_centres(lower, t, fused, frame)[filled]
     return Pieces(

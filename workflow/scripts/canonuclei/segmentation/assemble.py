@@ -15,7 +15,6 @@ from ..nuclei.placed import canonical_pieces
 from ..nuclei.resolve import MARGIN, merge_heads, resolve
 from ..nuclei.rows import NUMBERS
 from .doubt import words
-from .geojson import union_outline
 from .labelling import Nuclei, label_image, pixel_sums
 from .result import Segmentation
 from .table import FRAME, columns_of, micron_columns, shape_columns
@@ -57,15 +56,15 @@ def assemble(found: Segmentation, threshold: float, fused: FusedShape | None = N
     labels, nuclei = label_image(pieces, heads)
     # ids count from 1 in the candidates' order
     position = np.searchsorted(candidates["id"].to_numpy(), pieces.ids)
-    group = pd.array([pd.NA] * len(candidates), dtype="Int64")
-    for head, members in zip(nuclei.heads, nuclei.members, strict=True):
-        group[position[members]] = int(pieces.ids[head])
-    candidates["group"] = group
+    group = np.zeros(len(candidates), np.int64)
+    for head, members in zip(nuclei.heads.tolist(), nuclei.members, strict=True):
+        group[position[members]] = pieces.ids[head]
+    candidates["group"] = pd.arrays.IntegerArray(group, group == 0)
     table = _table(found, candidates, position, nuclei, labels, threshold)
     metadata |= {"threshold": threshold, "counts": counts_of(table)}
     metadata["seconds"] = {**metadata.get("seconds", {}), "assembly": round(time.perf_counter() - start, 3)}
     unions = {
-        int(pieces.ids[head]): union_outline(box, mask)
+        int(pieces.ids[head]): (box, mask)
         for head, members, box, mask in zip(*nuclei[:4], strict=True)
         if len(members) > 1
     }
@@ -94,8 +93,11 @@ def _table(
 ) -> pd.DataFrame:
     metadata = found.metadata
     rows = candidates.iloc[position[nuclei.heads]].reset_index(drop=True)
-    groups = [candidates.iloc[position[members]] if len(members) > 1 else () for members in nuclei.members]
-    shapes = shape_columns(rows, groups, found.shape, threshold)
+    merged = [position[members] for members in nuclei.members if len(members) > 1]
+    flat = np.concatenate([np.zeros(0, np.int64), *merged])
+    lengths = np.array([len(members) for members in nuclei.members], np.int64)
+    group = np.repeat(np.flatnonzero(lengths > 1), lengths[lengths > 1])
+    shapes = shape_columns(rows, candidates.iloc[flat], group, found.shape, threshold)
     table = pd.concat([rows[["id", *NUMBERS, *FRAME]], shapes], axis=1)
     if microns := metadata["pixel_size"]:
         table = pd.concat([table, micron_columns(shapes, tuple(microns))], axis=1)
@@ -109,9 +111,9 @@ def _table(
         )
         for box, mask in zip(nuclei.boxes.tolist(), nuclei.masks, strict=True)
     ]
+    numbers = candidates["id"].to_numpy()
     table["merged_from"] = [
-        ";".join(str(one) for one in sorted(set(members["id"]) - {head})) if len(members) else ""
-        for head, members in zip(rows["id"].tolist(), groups, strict=True)
+        ";".join(map(str, sorted(numbers[position[members[1:]]].tolist()))) for members in nuclei.members
     ]
     channels = len(metadata["channels"])
     pixels, ids = None if found.picture is None else found.picture.pixels, table["id"].to_numpy()

@@ -34,7 +34,7 @@ class Segmentation:
         metadata: thresholds, versions, model, scale, tiles, times, warnings; JSON-able.
         picture: the image, for the intensities, the overlay and the page; None where it is not at hand.
         rgb: (H, W, 3) uint8, the image as the network saw it before rescaling; None as ``picture``.
-        unions: outlines of merged nuclei by id, (n, 2) x, y of pixel corners.
+        unions: of merged nuclei by id their box (y0, x0, y1, x1) and mask.
     """
 
     labels: np.ndarray
@@ -44,7 +44,7 @@ class Segmentation:
     metadata: dict[str, Any]
     picture: Picture | None = field(default=None, repr=False)
     rgb: np.ndarray | None = field(default=None, repr=False)
-    unions: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+    unions: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     def at(self, threshold: float) -> Segmentation:
         """The same image at another threshold of p(s) · p(z), without the network.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +11,7 @@ from ..models.shape import ShapeMLP
 from ..nuclei.fused import FusedShape
 from ..nuclei.measures import ShapeMeasures, ellipse_measures, measure
 from ..nuclei.rows import NUMBERS, parameters
-from ..nuclei.union import union_measures
+from ..nuclei.union import group_measures
 
 SHAPE_COLUMNS = (
     *("centroid-0", "centroid-1", "area"),
@@ -48,33 +47,31 @@ def columns_of(channels: int, microns: bool) -> list[str]:
 
 
 def shape_columns(
-    rows: pd.DataFrame, groups: Sequence[pd.DataFrame], shape: ShapeMLP, threshold: float
+    rows: pd.DataFrame, members: pd.DataFrame, group: np.ndarray, shape: ShapeMLP, threshold: float
 ) -> pd.DataFrame:
     """``SHAPE_COLUMNS`` of instances in closed form, of merged ones by their union.
 
     Args:
         rows: (n) candidates, one a nucleus.
-        groups: (n) all members' candidates of each, the head first.
+        members: (m) candidates of the merged ones, nucleus by nucleus.
+        group: (m,) rising: the nucleus, as a position in ``rows``, of each of them.
         shape: the canonical shape.
         threshold: of p(s) · p(z).
     """
-    levels, fused = levels_of(shape, threshold), FusedShape(shape)
+    levels = levels_of(shape, threshold)
     size = float(rows["tile_size"].iloc[0]) if len(rows) else 1.0
-    place = size, rows["tile_y"].to_numpy(), rows["tile_x"].to_numpy(), threshold
-    values = measure(*parameters(rows), levels, *place)
-    for number, members in enumerate(groups):
-        if len(members) < 2:
-            continue
+    y, x = (rows[name].to_numpy(np.float64) for name in ("tile_y", "tile_x"))
+    values = measure(*parameters(rows), levels, size, y, x, threshold)
+    if len(members):
+        merged, number = np.unique(group, return_inverse=True)
         lower, t, p = parameters(members)
-        y, x = (float(members[name].iloc[0]) for name in ("tile_y", "tile_x"))
-        # all in the head's frame: X = (X' · size + 2 · (x' − x)) / size, so t moves by L times that
-        moved = (
-            np.stack([x - members["tile_x"].to_numpy(), y - members["tile_y"].to_numpy()], axis=1) * 2 / size
-        )
-        t = t + np.einsum("nij,nj->ni", lower.astype(np.float64), moved)
-        union = union_measures(lower, t, p, fused, levels, size, y, x, threshold)
+        # all in the head's frame: X = X' + 2 · (x' − x) / size, so t moves by L times that
+        apart = [x[group] - members["tile_x"].to_numpy(), y[group] - members["tile_y"].to_numpy()]
+        t = t + np.einsum("nij,nj->ni", lower.astype(np.float64), np.stack(apart, axis=1) * 2 / size)
+        place = np.full(len(merged), size), y[merged], x[merged], threshold
+        unions = group_measures(lower, t, p, number, FusedShape(shape), levels, *place)
         for name in SHAPE_COLUMNS:
-            values[name][number] = union[name]
+            values[name][merged] = unions[name]
     return pd.DataFrame({name: values[name] for name in SHAPE_COLUMNS})
 
 
