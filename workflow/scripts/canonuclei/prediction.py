@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from .models.canonical import CanonicalModel, Instances
-from .nuclei.fused import FusedShape
-from .nuclei.render import render_instances
+from .nuclei.fused import FusedShape, to_numpy
+from .nuclei.render import compose_tiles, render_instances
 from .nuclei.rle_file import rle_tile
 from .training.batches import Batches
 from .training.device import autocast, choose_device
@@ -28,14 +28,16 @@ def predict_instances(
     """
     device = choose_device()
     model.eval().to(device, memory_format=torch.channels_last)
+    grid, fused = model.network["grid"], FusedShape(model.shape)
     found: dict[str, list[np.ndarray]] = {"lower": [], "t": [], "p": [], "mask": []}
     for batch in batches.in_order():
         with autocast(device, precision):
             instances: Instances = model.predict(batch["images"].to(device))
-        mask = model.compose(instances, model.network["grid"], batch["images"].shape[-1]) >= threshold
-        parts = {"lower": instances.lower, "t": instances.t, "p": instances.presence, "mask": mask}
-        for name, part in parts.items():
-            found[name].append(part.cpu().numpy())
+        place = [to_numpy(part) for part in (instances.lower, instances.t, instances.presence)]
+        # exactly: absent instances, too, decide where the upsampled product crosses the threshold
+        probability = compose_tiles(*place, fused, grid, batch["images"].shape[-1], tolerance=0)
+        for name, part in zip(found, (*place, probability >= threshold), strict=True):
+            found[name].append(part)
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
