@@ -26,21 +26,32 @@ def highest(
     """
     # a block is to be small beside a nucleus, on the training grid too
     side = SIDE if size > 64 else SIDE // 2
-    across = -(-size // side)
     levels = level_logit(p, max(tolerance, 1e-300))
     blocks = blocks_of(placed.boxes(levels, (0, 0, size, size)), side)
-    key = block_number(blocks, raster, across)
-    u, spare, scale = placed.centres(blocks), placed.change(side)[blocks.owner], p[blocks.owner]
+    # two steps, each of which may miss half of the tolerance: what the first drops for an instance's sake
+    # the second may miss once more with that one
+    blocks = _candidates(placed, p, raster, blocks, size, tolerance / 2).quartered()
+    blocks = blocks[(blocks.y < size) & (blocks.x < size)]  # parts of one that stood out over the edge
+    blocks = _candidates(placed, p, raster, blocks, size, tolerance / 2)
+    across = -(-size // blocks.side)
+    values = np.zeros((count * across * across, blocks.side**2), np.float32)
+    product = sigmoid(-placed.pixels(blocks)) * p[blocks.owner][:, None]
+    raise_to(values, block_number(blocks, raster, across), product)
+    return as_rasters(values, count, size, blocks.side)
+
+
+def _candidates(
+    placed: Placed, p: np.ndarray, raster: np.ndarray, blocks: Blocks, size: int, tolerance: float
+) -> Blocks:
+    """Those of the blocks whose instance may be the highest somewhere in it, by more than the tolerance."""
+    number = block_number(blocks, raster, -(-size // blocks.side))
+    u, spare, scale = placed.centres(blocks), placed.change(blocks.side)[blocks.owner], p[blocks.owner]
     least, most = (scale * sigmoid(value) for value in (-u - spare, spare - u))
-    best = np.zeros(count * across * across)
-    np.maximum.at(best, key, least)
-    known = best[key]
+    best = np.zeros(int(number.max(initial=0)) + 1)
+    np.maximum.at(best, number, least)
+    known = best[number]
     # the one that is best for sure stays; others only where they may rise above it
-    kept = np.flatnonzero((most > known + tolerance) | ((least == known) & (most > tolerance)))
-    values = np.zeros((count * across * across, side * side), np.float32)
-    product = sigmoid(-placed.pixels(blocks[kept])) * scale[kept][:, None]
-    raise_to(values, key[kept], product)
-    return as_rasters(values, count, size, side)
+    return blocks[(most > known + tolerance) | ((least == known) & (most > tolerance))]
 
 
 def block_number(blocks: Blocks, raster: np.ndarray, across: int) -> np.ndarray:
