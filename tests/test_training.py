@@ -21,7 +21,6 @@ from canonuclei.data.tiles import cut_tiles
 from canonuclei.errors import InputError
 from canonuclei.models.registry import build_model
 from canonuclei.settings import overlay, run_settings
-from canonuclei.training.augment import augment
 from canonuclei.training.batches import Batches
 from canonuclei.training.checkpoint import State, load_checkpoint, save_checkpoint
 from canonuclei.training.loop import Interrupted, Trainer
@@ -176,25 +175,6 @@ def test_a_loss_that_is_no_number_stops_with_step_and_tiles(config, tiles, tmp_p
         trainer.fit()
     # the step before had moved the batch norm already: what is no number must not be resumed from
     assert not path.exists()
-
-
-def test_augmentation_keeps_image_and_labels_together():
-    generator = torch.Generator().manual_seed(0)
-    mask = (torch.rand(32, 16, 16, generator=generator) < 0.5).float()
-    images = mask[:, None].expand(-1, 3, -1, -1).clone()
-    still = {"gamma": [1, 1], "contrast": 0, "brightness": 0, "invert": 0, "channel_shuffle": 0, "noise": 0}
-    settings = {"flips": True, "rotations": True, **still}
-    turned, (labels,) = augment(images, [mask], settings, generator)
-    assert torch.equal(turned[:, 0], labels)
-    assert not torch.equal(labels, mask)
-    symmetries = [torch.rot90(m, k, (-2, -1)) for m in (mask, mask.flip(-1)) for k in range(4)]
-    hits = torch.stack([(labels == s).flatten(1).all(1) for s in symmetries])
-    assert hits.any(0).all()
-    assert (hits.sum(1) > 0).all()
-    off = {"flips": False, "rotations": False, **still}
-    unturned, (same_labels,) = augment(images, [mask], off, generator)
-    assert torch.equal(same_labels, mask)
-    torch.testing.assert_close(unturned, images)
 
 
 def test_killed_in_the_middle_it_goes_on_from_its_checkpoint(config, tiles, tmp_path, repository):

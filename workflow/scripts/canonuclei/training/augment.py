@@ -32,10 +32,8 @@ def _symmetries(images, labels, settings, generator):
     flip = torch.randint(2, (len(images),), generator=generator) * int(settings["flips"])
     turns = torch.randint(4, (len(images),), generator=generator) * int(settings["rotations"])
     code = 4 * flip + turns
-    turned, followed = images.clone(), [label.clone() for label in labels]
+    turned, followed = torch.empty_like(images), [torch.empty_like(label) for label in labels]
     for value in code.unique().tolist():
-        if value == 0:
-            continue
         at = (code == value).nonzero().squeeze(1)
         for source, target in zip([images, *labels], [turned, *followed], strict=True):
             part = source[at].flip(-1) if value >= 4 else source[at]
@@ -53,8 +51,8 @@ def _grey_values(images: Tensor, settings: Mapping[str, Any], generator: torch.G
     gamma = uniform(low, high).exp()
     contrast = 1 + uniform(-settings["contrast"], settings["contrast"])
     brightness = uniform(-settings["brightness"], settings["brightness"])
-    images = images.clamp(0, 1).pow(gamma)
-    images = (images - 0.5) * contrast + 0.5 + brightness
+    # in place: `_symmetries` made these images, and new ones cost more than the arithmetic
+    images = images.clamp_(0, 1).pow_(gamma).mul_(contrast).add_(0.5 - 0.5 * contrast + brightness)
     if settings["invert"] > 0:
         inverted = uniform(0, 1) < settings["invert"]
         images = torch.where(inverted, 1 - images, images)
@@ -64,5 +62,13 @@ def _grey_values(images: Tensor, settings: Mapping[str, Any], generator: torch.G
         order[~chosen] = torch.arange(3)
         images = images.gather(1, order.view(count, 3, 1, 1).expand_as(images))
     if settings["noise"] > 0:
-        images = images + settings["noise"] * torch.randn(images.shape, generator=generator)
+        images = images.add_(_normal(images, generator), alpha=settings["noise"])
     return images
+
+
+def _normal(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal noise in the memory layout of ``images``: adding is then one pass over both."""
+    noise = torch.empty_like(images)
+    # drawn in the order of memory, whatever the layout
+    noise.permute(0, 2, 3, 1).normal_(generator=generator)
+    return noise

@@ -39,7 +39,7 @@ def keep_memory() -> bool:
     """Tell glibc to keep freed memory for the next step rather than to return it to the system.
 
     Every training step allocates and frees the same hundreds of megabytes. By default glibc takes each
-    large block anew from the system, whose zeroing of its pages costs a quarter of a Lite0's step. The
+    large block anew from the system, whose zeroing of its pages costs a tenth of a Lite0's step. The
     peak stays what it is; the memory is returned when the process ends. Other C libraries are left alone.
 
     Returns:
