@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +225,13 @@ def test_importing_the_package_loads_no_torch(repository: Path) -> None:
         "import canonuclei, canonuclei.cli, sys; assert not {'torch', 'numpy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=repository / "workflow" / "scripts", check=True)
+
+
+def test_images_are_rescaled_as_the_training_images_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("canonuclei.segmentation.segmenter.unlike_training", lambda *_: [])
+    trained = segmenter(Places(lattice(120, 100)))
+    trained.model = replace(trained.model, described={"training_data": {"scale": 0.5}})
+    image = coordinates(240, 200)
+    found = trained.segment(image)
+    assert found.metadata["scale"] == 0.5 and found.labels.shape == (240, 200)
+    assert trained.segment(image, scale=1.0).metadata["scale"] == 1.0

@@ -200,3 +200,6 @@ def test_the_page_is_made_with_it(images: Path, loaded: Segmenter, tmp_path: Pat
     main(["segment", str(images / "a.png"), "--output", str(tmp_path / "out"), "--quiet"])
     page = (tmp_path / "out" / "a" / "explain.html").read_text()
     assert "<html" in page and "http://" not in page.replace("http://www.w3.org", "")
+
+    main(["explain", str(tmp_path / "out")])
+    assert "<html" in (tmp_path / "out" / "explain.html").read_text()

@@ -50,6 +50,12 @@ def test_every_image_counts_once(tiles: Tiles):
     assert summary["quantiles"]["contrast"]["50"] == 190
 
 
+def test_the_scale_of_the_images_is_told(tiles: Tiles):
+    assert describe_training(tiles, False)["scale"] == 1.0
+    rescaled = replace(tiles, table=tiles.table.assign(scale=0.25))
+    assert describe_training(rescaled, False)["scale"] == 0.25
+
+
 def test_a_run_that_is_not_told_k_does_not_learn_it(tiles: Tiles):
     lied = replace(tiles, table=tiles.table.assign(k=1))
     assert describe_training(lied, False) == describe_training(tiles, False)

@@ -61,6 +61,13 @@ def _rethreshold(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _explain(chosen: argparse.Namespace) -> int:
+    from .explain.folder import explain_folder
+
+    print(explain_folder(chosen.folder))
+    return 0
+
+
 def _channel(text: str) -> int | str:
     return int(text) if text.isdigit() else text
 
@@ -91,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", required=True, type=Path, metavar="FOLDER", help="for the results, a folder an image")
     add("--model", help="model.safetensors of a run (default: the embedded model)")
     add("--channel", type=_channel, help="number (from 0) or name of the channel; not for grey and RGB")
-    add("--scale", type=float, help="sides of the image are taken times this (default 1)")
+    add("--scale", type=float, help="sides of the image are taken times this (default: as in training)")
     add("--diameter", type=float, metavar="PX", help="of a nucleus in px, in place of --scale")
     add("--threshold", type=float, default=0.5, help="of p(s) p(z), 0.05 … 1 (default 0.5)")
     add(
@@ -109,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     again.set_defaults(run=_rethreshold)
     again.add_argument("folder", type=Path, help="of results: of one image, or of all")
+    page = commands.add_parser("explain", help="one page on all images of a folder of results")
+    page.set_defaults(run=_explain)
+    page.add_argument("folder", type=Path, help="of results: of one image, or of all")
     again.add_argument("--threshold", type=float, required=True, help="of p(s) p(z), 0.05 … 1")
     return parser
 

@@ -52,6 +52,11 @@ class Model:
         return int(self.settings.get("tile_size", TILE_SIZE))
 
     @property
+    def scale(self) -> float:
+        """What the sides of its training images were taken times; 1 where it is not told."""
+        return float((self.described.get("training_data") or {}).get("scale") or 1.0)
+
+    @property
     def diameter(self) -> float:
         """Diameter in px of the nuclei that the model is made for: that of its training data, if told."""
         told = (self.described.get("training_data") or {}).get("diameter_median")

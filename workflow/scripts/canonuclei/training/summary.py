@@ -33,7 +33,8 @@ def describe_training(tiles: Tiles, counts: bool) -> dict[str, Any]:
         ValueError: tiles read without masks.
 
     Returns:
-        ``images``, ``tiles``, ``tile_size`` (px); ``looks`` (share of the images, 0 … 1); ``quantiles`` by
+        ``images``, ``tiles``, ``tile_size`` (px); ``scale`` (the images' sides were taken times this before
+        they were cut, the median image's); ``looks`` (share of the images, 0 … 1); ``quantiles`` by
         name (mean, std, p_low, p_high, contrast = p_high − p_low: grey values 0 … 255; diameter: of the
         circle with a nucleus's mean area in the image, px) and percent; ``diameter_median`` (px) and
         ``diameter_from`` (``counts`` or ``components``). Diameters are None where no image has a nucleus.
@@ -52,6 +53,7 @@ def describe_training(tiles: Tiles, counts: bool) -> dict[str, Any]:
         "images": len(images),
         "tiles": len(table),
         "tile_size": tiles.size,
+        "scale": float(images["scale"].median()),
         "looks": {name: round(float(looks.get(name, 0.0)), 4) for name in LOOKS},
         "diameter_median": quantiles["diameter"]["50"],
         "diameter_from": source,
