@@ -67,8 +67,8 @@ class Segmenter:
         Args:
             image: a PNG, TIFF or OME-TIFF file, or an array (H, W) or (H, W, C) of uint8, uint16 or float.
             channel: number (from 0) or name of the one to look at; not needed for grey and RGB.
-            scale: the network sees the image with its sides times this, 1/16 … 16; default: as its training images
-                were (1, unless a laboratory's own were rescaled).
+            scale: the network sees the image with its sides times this, 1/16 … 16; default: as its
+                training images were (1, unless a laboratory's own were rescaled).
             diameter: in place of ``scale``: the nuclei's in px, brought to that of the training data.
             threshold: of p(s) · p(z), ``keep`` (0.05) … 1.
             pixel_size: height and width of a pixel in µm, or one for both; None: what the file tells.
