@@ -1,0 +1,54 @@
+"""Write simulated images with binary masks and counts: what a laboratory has, to try things on.
+
+python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and counts.csv in FOLDER.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from canonuclei.data.simulate import simulate_subset
+from canonuclei.errors import InputError, one_line_errors
+from canonuclei.files import atomic_path
+
+SIZE = (256, 256)  # px
+FEWEST = 3  # one each to train, validate and test
+
+
+def main(folder: str | Path, number: int = 12, seed: int = 7) -> None:
+    """Write the sample.
+
+    Args:
+        folder: made if need be; must not hold images or masks yet.
+        number: of images, 3 or more.
+        seed: of the simulation.
+
+    Raises:
+        InputError: too few images, or the folder is taken.
+    """
+    folder = Path(folder)
+    if number < FEWEST:
+        raise InputError("NUMBER", f"{number} images", f"give {FEWEST} or more: to train, validate and test")
+    counts = []
+    for name in ("images", "masks"):
+        if (folder / name).exists():
+            raise InputError(folder / name, "is there already", "name another folder")
+        (folder / name).mkdir(parents=True)
+    for index, made in enumerate(simulate_subset(seed, "stage1_train", number, SIZE)):
+        name = f"sample {index + 1:02d}"
+        pictures = {"images": made.pixels, "masks": (made.labels > 0).astype("uint8") * 255}
+        for kind, pixels in pictures.items():
+            with atomic_path(folder / kind / f"{name}.png") as temporary:
+                Image.fromarray(pixels).save(temporary, format="PNG")
+        counts.append({"image": name, "count": int(made.labels.max())})
+    with atomic_path(folder / "counts.csv") as temporary:
+        pd.DataFrame(counts).to_csv(temporary, index=False)
+
+
+if __name__ == "__main__":
+    if not 2 <= len(sys.argv) <= 3 or not (len(sys.argv) == 2 or sys.argv[2].isdigit()):
+        sys.exit(__doc__)
+    with one_line_errors():
+        main(sys.argv[1], *map(int, sys.argv[2:]))
