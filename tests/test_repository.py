@@ -189,3 +189,14 @@ def test_requirements_are_pinned():
             package = line.split("#")[0].strip().lower()
             if package and not package.startswith("-"):
                 assert package in pinned, package
+
+
+def test_every_module_of_the_networks_retrains_when_it_changes(repository):
+    text = (repository / "workflow" / "rules" / "common.smk").read_text()
+    assigned = text[text.index("TRAINING_CODE = (") : text.index("def own_files")]
+    names: dict = {}
+    exec(assigned, names)
+    watched = {*names["TRAINING_CODE"], *(name for part in names["MODEL_CODE"].values() for name in part)}
+    library = repository / "workflow" / "scripts" / "canonuclei"
+    modules = {f"models/{path.name}" for path in (library / "models").glob("*.py")} - {"models/__init__.py"}
+    assert modules <= watched, sorted(modules - watched)

@@ -89,9 +89,13 @@ def test_training_lowers_the_loss_and_logs_every_epoch(config, tiles, tmp_path):
     assert log["val_iou"].between(0, 1).all()
 
 
-@pytest.mark.parametrize(("variant", "model"), [("ours-cnt", "canonical"), ("mask-rcnn", "maskrcnn")])
-def test_an_interrupted_run_ends_with_the_same_weights(config, tiles, tmp_path, variant, model):
-    more = {"training": {"tiles_per_epoch": 8}, "network": {"input_size": 128}}
+@pytest.mark.parametrize(
+    ("variant", "model", "cycle"),
+    [("ours-cnt", "canonical", False), ("ours-cnt", "canonical", True), ("mask-rcnn", "maskrcnn", False)],
+)
+def test_an_interrupted_run_ends_with_the_same_weights(config, tiles, tmp_path, variant, model, cycle):
+    training = {"tiles_per_epoch": 8, "cycle_momentum": cycle}
+    more = {"training": training, "network": {"input_size": 128}}
     straight = trainer_of(config, tiles, tmp_path / "a.safetensors", variant, model, **more)
     log = straight.fit()
     for stop_after in (1, 2, 3):  # in an epoch, between two, in the second

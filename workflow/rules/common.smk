@@ -41,7 +41,7 @@ TRAINING_CODE = (
     "inputs.py",
     "data/tiles.py",
     *(f"training/{name}.py" for name in ("augment", "batches", "checkpoint", "device", "loop", "validate")),
-    *(f"models/{name}.py" for name in ("encoders", "weights", "registry")),
+    *(f"models/{name}.py" for name in ("depthwise", "encoders", "weights", "registry")),
 )
 # What each kind of network is made of, beside the encoder
 MODEL_CODE = {

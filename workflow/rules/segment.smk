@@ -46,7 +46,8 @@ rule segment_images:
             "nuclei",
             "inputs.py",
             *(f"data/{name}.py" for name in ("reader", "tiff", "images", "pixel_size", "placement")),
-            *(f"models/{name}.py" for name in ("canonical", "encoders", "shape", "transform")),
+            *(f"models/{name}.py" for name in ("canonical", "depthwise", "encoders", "registry", "shape", "transform")),
+            "training/device.py",
         ),
     message:
         "Segmenting images, job {wildcards.job}"

@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from .errors import InputError
 
 Item = TypeVar("Item")
@@ -51,6 +53,8 @@ def _begin(function: Callable) -> None:
     """In a new process: keep the function, and compute on one thread."""
     global _work
     _work = function
+    # NumPy's matrix products have threads of their own, as many as the whole job was given
+    threadpool_limits(1)
     # a library that nobody has loaded needs no telling, and loading torch would take seconds
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)

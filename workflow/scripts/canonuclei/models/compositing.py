@@ -12,6 +12,7 @@ import functools
 import inspect
 import logging
 import warnings
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -164,24 +165,31 @@ def _winners(compiled: bool):
         return _winners_chunked
     # it tells every CPU machine that it has no CUDA
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    # One thing may go wrong at run time only: no C++ compiler on this machine. Try it once, on little.
-    try:
-        torch.compile(_increment)(torch.zeros(1))
-    except Exception as error:
-        warnings.warn(
-            f"no compiled compositing ({type(error).__name__}): no working C++ compiler was found; "
-            "training goes on with the slower chunked kernel",
-            stacklevel=2,
-        )
-        return _winners_chunked
     # another version of torch may lack an option; each is for speed only
     known = set(torch._inductor.list_options())
     options = {name: value for name, value in OPTIONS.items() if name in known}
     # compiled anew for every shape: a run has one, a benchmark dozens
     limit = {"recompile_limit": SHAPES}
     limit = limit if limit.keys() <= inspect.signature(torch.compile).parameters.keys() else {}
-    return torch.compile(_winners_fused, dynamic=False, fullgraph=True, options=options, **limit)
+    return _Guarded(torch.compile(_winners_fused, dynamic=False, fullgraph=True, options=options, **limit))
 
 
-def _increment(x: Tensor) -> Tensor:
-    return x + 1
+class _Guarded:
+    """The compiled kernel; from its first failure on, for want of a working compiler, the chunked one."""
+
+    def __init__(self, compiled: Callable[..., Tensor]) -> None:
+        self.kernel = compiled
+
+    def __call__(self, *arguments: Tensor) -> Tensor:
+        try:
+            return self.kernel(*arguments)
+        except Exception as error:
+            if self.kernel is _winners_chunked:
+                raise
+            self.kernel = _winners_chunked
+            warnings.warn(
+                f"no compiled compositing ({type(error).__name__}): no working compiler was found; "
+                "training goes on with the slower chunked kernel",
+                stacklevel=2,
+            )
+            return self.kernel(*arguments)

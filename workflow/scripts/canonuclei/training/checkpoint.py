@@ -26,6 +26,8 @@ class State:
         step: steps done since the beginning.
         fingerprint: what the run was made from; a checkpoint of another run is refused.
         scheduler: state of the learning-rate schedule.
+        groups: learning rate and momentum of the optimizer's groups, which the schedule's state lacks.
+        threads: of the processor; another number rounds otherwise.
         log: rows of the epochs that are done.
         sums: of the loss terms since the epoch began.
         seconds: spent in training, over all sessions.
@@ -34,6 +36,8 @@ class State:
     step: int = 0
     fingerprint: str = ""
     scheduler: dict[str, Any] = field(default_factory=dict)
+    groups: list[dict[str, float]] = field(default_factory=list)
+    threads: int = 0
     log: list[dict[str, float]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0

@@ -1,7 +1,8 @@
 """The training loop: SGD with Nesterov momentum under One Cycle, resumable after any step.
 
 Every random choice of a step follows from the seed and the step's number alone, so a run that was
-interrupted goes on as if it had not been (same processor type and number of threads).
+interrupted goes on as if it had not been, bitwise (same processor type and number of threads; on CUDA some
+sums have no fixed order, and it is the same up to rounding).
 """
 
 from __future__ import annotations
@@ -89,9 +90,13 @@ class Trainer:
         if state is not None:
             self.state = state
             self.scheduler.load_state_dict(state.scheduler)
-            # the schedule's state does not hold the rate of the next step: the optimizer does
-            for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_last_lr(), strict=True):
-                group["lr"] = rate
+            for group, kept in zip(self.optimizer.param_groups, state.groups, strict=True):
+                group.update(kept)
+            if state.threads != torch.get_num_threads():
+                print(
+                    f"{self.run}: was begun with {state.threads} threads and goes on with "
+                    f"{torch.get_num_threads()}: its weights will differ in the last digits"
+                )
             print(f"{self.run}: goes on after step {state.step} of {self.total}")
         elif self.checkpoint.exists():
             print(f"{self.run}: the checkpoint is of other settings, data or code; training begins anew")
@@ -167,6 +172,10 @@ class Trainer:
         self.state.scheduler = {
             key: value for key, value in self.scheduler.state_dict().items() if not callable(value)
         }
+        self.state.groups = [
+            {name: group[name] for name in ("lr", "momentum")} for group in self.optimizer.param_groups
+        ]
+        self.state.threads = torch.get_num_threads()
         save_checkpoint(self.checkpoint, self.model, self.optimizer, self.state)
 
     def _ask_to_stop(self, number: int, frame: Any) -> None:
