@@ -1,4 +1,4 @@
-"""A lab's own folder: masks understood, every mismatch told, and from simulated binary masks to tiles."""
+"""A lab's own folder: every mismatch told, and from simulated binary masks to tiles."""
 
 import csv
 import importlib.util
@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from canonuclei.data.folder import COLUMNS, index_folder, open_source, read_annotated
 from canonuclei.data.folder_remarks import stitching_note
 from canonuclei.data.folder_tables import default_split, read_counts, read_split
 from canonuclei.data.listing import listed_files, matched
 from canonuclei.data.manifest import read_table, write_table
-from canonuclei.data.masks import read_mask
 from canonuclei.data.placement import cells, place
 from canonuclei.data.scaling import largest_whole_nucleus, scale_factor
 from canonuclei.data.simulate import simulate_subset
@@ -23,12 +22,6 @@ from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "workflow" / "scripts"
-FIELD = next(iter(simulate_subset(1, "stage1_train", 4, (160, 200))))
-LABELS = FIELD.labels
-INSIDE = LABELS > 0
-COLOURS = np.random.default_rng(0).integers(30, 256, (LABELS.max() + 1, 3)).astype(np.uint8)
-COLOURS[0] = 0
-SOFT = np.asarray(Image.fromarray(INSIDE.astype(np.uint8) * 255).filter(ImageFilter.GaussianBlur(0.8)))
 
 
 def settings(folder: Path, **more):
@@ -52,82 +45,6 @@ def lab(folder: Path, number: int = 5, mask=lambda labels: (labels > 0).astype(n
             Image.fromarray(pixels).save(images / f"{name}.png")
         tifffile.imwrite(masks / f"{name}_mask.tif", mask(one.labels))
     return made
-
-
-def drawn(path: Path, values: np.ndarray, **how) -> Path:
-    tifffile.imwrite(path, values, photometric="rgb" if values.ndim == 3 else "minisblack", **how)
-    return path
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        INSIDE.astype(np.uint8) * 255,
-        INSIDE.astype(np.uint8),
-        INSIDE.astype(np.uint16) * 65535,
-        INSIDE.astype(np.float32),
-        INSIDE.astype(np.uint8) + 1,
-        np.dstack([INSIDE * 200, INSIDE * 0, INSIDE * 0]).astype(np.uint8),
-        np.dstack([INSIDE] * 3).astype(np.uint8) * 255,
-    ],
-    ids=["255", "1", "65535", "float", "1 and 2", "red", "white"],
-)
-def test_masks_of_two_values(tmp_path, values):
-    mask = read_mask(drawn(tmp_path / "m.tif", values))
-    assert mask.kind == "binary"
-    np.testing.assert_array_equal(mask.labels, INSIDE)
-
-
-def test_masks_of_one_bit_with_either_meaning_of_the_bit(tmp_path):
-    Image.fromarray(INSIDE).save(tmp_path / "m.png")
-    tifffile.imwrite(tmp_path / "bool.tif", INSIDE)
-    Image.fromarray(INSIDE).save(tmp_path / "pil.tif")
-    Image.fromarray(~INSIDE).save(tmp_path / "white.tif", tiffinfo={262: 0})
-    for name in ("m.png", "bool.tif", "pil.tif"):
-        np.testing.assert_array_equal(read_mask(tmp_path / name).labels, INSIDE)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [LABELS.astype(np.uint8), LABELS.astype(np.uint16), LABELS, LABELS.astype(np.float32), COLOURS[LABELS]],
-    ids=["8", "16", "32", "float", "colours"],
-)
-def test_label_images_are_recognized(tmp_path, values):
-    mask = read_mask(drawn(tmp_path / "m.tif", values))
-    assert mask.kind == "instances" and mask.labels.max() == LABELS.max()
-    np.testing.assert_array_equal(mask.labels > 0, INSIDE)
-
-
-def test_smoothed_edges_are_no_labels(tmp_path):
-    mask = read_mask(drawn(tmp_path / "m.tif", SOFT))
-    assert mask.kind == "binary" and "cut at half" in mask.notes[0]
-    assert np.mean((mask.labels > 0) == INSIDE) > 0.98
-
-
-def test_one_nucleus_or_none_may_be_either(tmp_path):
-    assert read_mask(drawn(tmp_path / "a.tif", (LABELS == 1).astype(np.uint8))).kind == "either"
-    assert read_mask(drawn(tmp_path / "b.tif", np.zeros((30, 30), np.uint8))).kind == "either"
-
-
-@pytest.mark.parametrize(
-    ("values", "problem"),
-    [
-        (np.full((30, 30), 255, np.uint8), "no background"),
-        (np.where(INSIDE, 1 + (np.indices(INSIDE.shape)[1] > 90), 0).astype(np.uint8), "classes"),
-        (np.where(INSIDE, 100 * (1 + LABELS % 2), 0).astype(np.uint8), r"3 values \(0, 100, 200\)"),
-        (np.random.default_rng(0).integers(0, 200, (40, 40)).astype(np.uint8), "neither"),
-    ],
-    ids=["full", "classes", "far apart", "photo"],
-)
-def test_masks_that_mean_nothing(tmp_path, values, problem):
-    with pytest.raises(InputError, match=problem) as caught:
-        read_mask(drawn(tmp_path / "m.tif", values))
-    assert "m.tif" in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_inverted_masks_are_said(tmp_path):
-    sparse = LABELS == 1
-    assert "inverted" in read_mask(drawn(tmp_path / "m.tif", (~sparse).astype(np.uint8) * 255)).notes[0]
 
 
 def test_matching(tmp_path):

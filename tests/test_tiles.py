@@ -1,6 +1,7 @@
 """Tiles: placement, cells that partition the image, the files, and the special cases."""
 
 import importlib.util
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -243,3 +244,17 @@ def test_the_script_cuts_the_images_of_its_set(tmp_path, repository):
         script.main(chosen, name, tmp_path / name, settings, [1.0, 99.8])
         table = read_tiles(tmp_path / name).table
         assert (table.image_id.nunique(), len(table)) == (images, tiles)
+
+
+def test_describing_a_large_image_copies_it_in_no_wider_type(tmp_path):
+    image = annotated(np.zeros((1000, 1200), np.int32))
+    tracemalloc.start()
+    try:
+        (tiles,) = [cut(tmp_path, image)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Copies of 64-bit floats would be 8 times the image each; padded tiles and labels are 4 times
+    assert peak < 7 * image.rgb.nbytes, f"{peak / image.rgb.nbytes:.1f} times the image"
+    assert tiles.table["mean"][0] == pytest.approx(image.rgb.mean(), rel=1e-8)
+    assert tiles.table["std"][0] == pytest.approx(image.rgb.std(), rel=1e-8)

@@ -28,7 +28,8 @@ def look(rgb: np.ndarray) -> str:
     Returns:
         One of `LOOKS`.
     """
-    if np.median(rgb.mean(axis=-1)) < DARK_BELOW:
+    # Sums in 16 bit: means would take 8 bytes a pixel
+    if np.median(rgb.sum(axis=-1, dtype=np.uint16)) < 3 * DARK_BELOW:
         return "fluorescence"
     chroma = rgb.max(axis=-1) - rgb.min(axis=-1)
     return "tissue" if np.percentile(chroma, 90) >= STAINED_FROM else "brightfield"

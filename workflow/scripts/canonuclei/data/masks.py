@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from ..errors import InputError
 from .pieces import CONNECTED
 from .reader import read_picture
+from .tiff import ALPHA
 
 REMEDY = "write 0 where there is no nucleus and 255 (or one label each) where there is one"
 # More than this in the foreground, and it may be the background
@@ -18,10 +20,12 @@ MOSTLY = 0.6
 # Of a label image every value is a compact region: of most values, this part of the pixels has neighbours of
 # the same value above, below, left and right. The values between of a smoothed edge lie in lines
 COMPACT = 0.3
-# Labels count up; a few may be missing where nuclei were erased
+# Labels count up, and a few are missing where nuclei were erased; more of them missing is worth a note
 GAPS = 4
 # Of a two-valued mask whose edges were smoothed, this part of the pixels has one of the two values still
 TWO_VALUED = 0.8
+# Of most values or regions: the rest may be specks, or nuclei that were drawn carelessly
+MOST = 0.8
 
 
 @dataclass(frozen=True)
@@ -43,29 +47,51 @@ def read_mask(path: str | Path) -> Mask:
     """Read a PNG or TIFF mask and find out what it means.
 
     Two values or colours: the lower (or black) is background. More: labels of instances, if every value is
-    one compact region and the values count up (or are colours); or a mask with smoothed edges, cut at half.
+    one compact region; or a mask with smoothed edges, cut at half, if the values between lie in thin lines.
+    Where the colours are the same everywhere, the alpha channel is read instead.
 
     Raises:
         InputError: see `reader.read_picture`; more than two values that are neither; no background at all.
     """
     path = Path(path)
-    values = _single(path, read_picture(path, mask=True).pixels)
+    values, notes = _values(path)
     found = np.unique(values)
     if found.size == 1 and found[0] != 0:
         raise InputError(path, f"every pixel is {found[0]:g}: no background", REMEDY)
     if found.size <= 2:
-        return _two_valued(values, found)
-    labels = np.searchsorted(found, values).astype(np.int32) if found[0] == 0 else None
-    if labels is not None and _are_labels(path, labels, found):
-        return Mask(labels, "instances")
-    middle = (float(found[0]) + float(found[-1])) / 2
-    near = np.abs(values - middle) > 0.4 * (float(found[-1]) - float(found[0]))
-    if found.size > 3 and found[0] == 0 and near.mean() >= TWO_VALUED and (values > middle).any():
-        note = f"{found.size} grey values: taken for smoothed edges and cut at half"
-        return Mask((values > middle).astype(np.int32), "binary", (note,))
+        return _two_valued(values, found, notes)
+    labels = np.searchsorted(found, values).astype(np.int32)
+    whole = found[0] == 0 and bool((found == np.rint(found)).all())
+    inside = _same_around(labels)
+    compact = whole and _compact(labels, inside, found.size - 1)
+    if compact and _one_region_each(labels):
+        if GAPS * found.size + 16 < found[-1] <= np.iinfo(np.uint16).max:
+            notes.append(f"{found.size - 1} values up to {found[-1]:g}: taken for labels, one nucleus each")
+        return Mask(labels, "instances", tuple(notes))
+    if found.size > 3 and found[0] == 0 and _smoothed(values, float(found[-1]), inside):
+        notes.append(f"{found.size} grey values: taken for smoothed edges and cut at half")
+        return Mask((values > found[-1] / 2).astype(np.int32), "binary", tuple(notes))
     shown = ", ".join(f"{each:g}" for each in found[:4]) + (", ..." if found.size > 4 else "")
     problem = f"neither a mask of two values nor one label a nucleus: {found.size} values ({shown})"
+    if compact:
+        problem = f"values {shown} in many separate regions each: classes?"
     raise InputError(path, problem, REMEDY)
+
+
+def _values(path: Path) -> tuple[np.ndarray, list[str]]:
+    """One value a pixel (H, W), and notes: of the colours, or of alpha where the colours tell nothing."""
+    picture = read_picture(path, mask=True)
+    values = _single(path, picture.pixels)
+    if ALPHA not in picture.notes or (values != values[0, 0]).any():
+        return values, []
+    try:
+        with Image.open(path) as image:
+            alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return values, ["of one colour, and its alpha channel cannot be read"]
+    if (alpha == alpha[0, 0]).all():
+        return values, []
+    return alpha, ["drawn in its alpha channel alone: what is transparent is taken for background"]
 
 
 def _single(path: Path, pixels: np.ndarray) -> np.ndarray:
@@ -78,9 +104,8 @@ def _single(path: Path, pixels: np.ndarray) -> np.ndarray:
     return red << 16 | green << 8 | blue
 
 
-def _two_valued(values: np.ndarray, found: np.ndarray) -> Mask:
+def _two_valued(values: np.ndarray, found: np.ndarray, notes: list[str]) -> Mask:
     inside = values > found[0] if found.size == 2 else np.zeros(values.shape, bool)
-    notes = []
     if found[0] != 0:
         notes.append(f"values {found[0]:g} and {found[-1]:g}: the lower is taken for background")
     if inside.mean() > MOSTLY:
@@ -90,31 +115,40 @@ def _two_valued(values: np.ndarray, found: np.ndarray) -> Mask:
     return Mask(inside.astype(np.int32), "either" if single else "binary", tuple(notes))
 
 
-def _are_labels(path: Path, labels: np.ndarray, found: np.ndarray) -> bool:
-    """Whether values are labels: whole numbers that count up (or colours), each one compact region."""
-    if (found != np.rint(found)).any():
-        return False
-    number = found.size - 1
-    coloured = found[-1] > np.iinfo(np.uint16).max
-    if not coloured and found[-1] > GAPS * number + 16:
-        return False
-    same = labels > 0
+def _same_around(labels: np.ndarray) -> np.ndarray:
+    """Which pixels (H, W) have the same label as those above, below, left and right of them."""
+    same = np.ones(labels.shape, bool)
+    # Beyond the image's edge everything is alike
     for axis in (0, 1):
-        for step in (1, -1):
-            # Beyond the image's edge everything is alike
-            other = np.roll(labels, step, axis)
-            edge = (slice(None),) * axis + (0 if step == 1 else -1,)
-            other[edge] = labels[edge]
-            same &= labels == other
+        along, inside = np.moveaxis(labels, axis, 0), np.moveaxis(same, axis, 0)
+        alike = along[1:] == along[:-1]
+        inside[1:] &= alike
+        inside[:-1] &= alike
+    return same
+
+
+def _compact(labels: np.ndarray, inside: np.ndarray, number: int) -> bool:
+    """Whether most of the labels 1 ... number have an inside; nuclei of a few pixels are not asked."""
     areas = np.bincount(labels.ravel(), minlength=number + 1)[1:]
-    inner = np.bincount(labels[same], minlength=number + 1)[1:]
-    # Nuclei of a few pixels have no pixel inside
+    inner = np.bincount(labels[inside], minlength=number + 1)[1:]
     large = areas >= 12
-    if not large.any() or np.mean(inner[large] >= COMPACT * areas[large]) < 0.8:
-        return False
+    return bool(large.any()) and np.mean(inner[large] >= COMPACT * areas[large]) >= MOST
+
+
+def _one_region_each(labels: np.ndarray) -> bool:
     boxes = ndimage.find_objects(labels)
     parts = [ndimage.label(labels[box] == each, CONNECTED)[1] for each, box in enumerate(boxes, 1)]
-    if np.mean(np.array(parts) == 1) >= 0.8:
-        return True
-    problem = f"values {', '.join(f'{each:g}' for each in found[:4])} in many separate regions each: classes?"
-    raise InputError(path, problem, REMEDY)
+    return bool(np.mean(np.array(parts) == 1) >= MOST)
+
+
+def _smoothed(values: np.ndarray, highest: float, inside: np.ndarray) -> bool:
+    """Whether values from 0 to ``highest`` are a two-valued mask with soft edges, and no labels.
+
+    Few pixels lie between the two, these in thin lines, and what lies above 0 reaches more than half.
+    """
+    between = np.abs(values - highest / 2) <= 0.4 * highest
+    if between.mean() > 1 - TWO_VALUED or np.count_nonzero(inside & between) > COMPACT * between.sum():
+        return False
+    regions, number = ndimage.label(values > 0.1 * highest, CONNECTED)
+    reaching = np.unique(regions[values > highest / 2])
+    return bool(reaching.size >= MOST * number)

@@ -17,9 +17,11 @@ UNITS = {
     **dict.fromkeys(("inch", "in"), 25400.0),
     **dict.fromkeys(("å", "angstrom"), 1e-4),
 }
-# Between electron microscopes and magnifying glasses. 72 dpi, which programs write that know nothing of the
-# microscope, would be 353 µm
+# Between electron microscopes and magnifying glasses
 SMALLEST, LARGEST = 1e-3, 50.0
+# Of resolution tags alone: programs that know nothing of the microscope write there what a printer shall do,
+# 72 dpi (353 µm) or 600 (42 µm), even 4800 (5.3 µm)
+LARGEST_OF_TAGS = 5.0
 
 
 def plausible(row: float, column: float) -> tuple[float, float] | None:
@@ -27,8 +29,24 @@ def plausible(row: float, column: float) -> tuple[float, float] | None:
     return (row, column) if SMALLEST <= row <= LARGEST and SMALLEST <= column <= LARGEST else None
 
 
-def tiff_pixel_size(tif: tifffile.TiffFile) -> tuple[float, float] | None:
-    """Pixel height and width (µm) of an open TIFF: by OME-XML, else ImageJ's unit, else resolution tags."""
+def from_tags(row: float, column: float, notes: list[str]) -> tuple[float, float] | None:
+    """Pixel height and width (µm) as resolution tags have them, if they cannot be meant for a printer.
+
+    To ``notes`` is added what was not believed though a microscope could have it.
+    """
+    size = plausible(row, column)
+    if size is None or max(size) <= LARGEST_OF_TAGS:
+        return size
+    told = f"resolution of {25400 / max(size):.0f} dpi ({max(size):.3g} µm a pixel)"
+    notes.append(f"{told} taken for a printer's: pixel size unknown")
+    return None
+
+
+def tiff_pixel_size(tif: tifffile.TiffFile, notes: list[str]) -> tuple[float, float] | None:
+    """Pixel height and width (µm) of an open TIFF: by OME-XML, else ImageJ's unit, else resolution tags.
+
+    Notes as of `from_tags`.
+    """
     if tif.ome_metadata:
         return _from_ome(tif.ome_metadata)
     page = tif.pages.first
@@ -40,7 +58,12 @@ def tiff_pixel_size(tif: tifffile.TiffFile) -> tuple[float, float] | None:
     else:
         # 2: inch (also where the tag is missing), 3: centimetre
         unit = {2: UNITS["inch"], 3: UNITS["cm"]}.get(int(page.tags.valueof("ResolutionUnit", 2)))
-    return plausible(unit / resolution[0], unit / resolution[1]) if unit else None
+    if not unit:
+        return None
+    size = unit / resolution[0], unit / resolution[1]
+    # Nobody calibrates in inches: ImageJ has them from the tags of the file that it opened
+    measured = tif.imagej_metadata is not None and unit != UNITS["inch"]
+    return plausible(*size) if measured else from_tags(*size, notes)
 
 
 def _from_ome(xml: str) -> tuple[float, float] | None:

@@ -13,8 +13,8 @@ from PIL import Image
 from ..errors import InputError
 from .images import decode_samples
 from .listing import picture_files, picture_stem
-from .pixel_size import plausible
-from .tiff import RGB, read_tiff
+from .pixel_size import from_tags
+from .tiff import ALPHA, RGB, read_tiff
 
 # 23,000 x 23,000 px
 MAX_PIXELS = 2**29
@@ -205,7 +205,7 @@ def _read_png(
         problem = f"cut short: {width} x {height} px cannot be in {size} bytes"
         raise InputError(path, problem, AGAIN)
     pixels, info = decode_samples(path.read_bytes(), str(path), max_pixels)
-    notes = ["its alpha channel is dropped"] if colour in (4, 6) or "transparency" in info else []
+    notes = [ALPHA] if colour in (4, 6) or "transparency" in info else []
     dpi = info.get("dpi")
-    pixel_size = plausible(25400 / dpi[1], 25400 / dpi[0]) if dpi and min(dpi) > 0 else None
+    pixel_size = from_tags(25400 / dpi[1], 25400 / dpi[0], notes) if dpi and min(dpi) > 0 else None
     return pixels, RGB if pixels.shape[2] == 3 else ("",), pixel_size, notes

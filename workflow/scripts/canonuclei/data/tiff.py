@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import TiffImagePlugin
 
 from ..errors import InputError
 from .pixel_size import tiff_pixel_size
 
 RGB = ("red", "green", "blue")
+ALPHA = "its alpha channel is dropped"
 # An axis that the file does not name is taken for channels up to here, for a stack beyond
 MOST_CHANNELS = 8
 # How much a byte can unpack to, at most: deflate 1032; LZW's longest string; run lengths
@@ -53,10 +53,10 @@ def read_tiff(path: Path, check_size: Callable[[int, int], None], one_bit: bool 
             pixels, names = _channels_last(samples, axes, page, notes)
             if names != RGB:
                 names = _channel_names(tif, names)
-            return _usual_type(path, pixels), names, tiff_pixel_size(tif), notes
+            return _usual_type(path, pixels), names, tiff_pixel_size(tif, notes), notes
     except InputError:
         raise
-    except Exception as error:  # tifffile, Pillow and zlib raise many kinds
+    except Exception as error:  # tifffile and the decoders raise many kinds
         problem = f"TIFF cut short or broken: {' '.join(str(error).split())[:160] or type(error).__name__}"
         raise InputError(path, problem, AGAIN) from None
 
@@ -131,27 +131,14 @@ def _check_pixels(
 
 
 def _samples(path: Path, series: tifffile.TiffPageSeries) -> np.ndarray:
-    """The series' values. Compressions that tifffile alone cannot undo (LZW, JPEG) are left to Pillow."""
+    """The series' values; LZW, JPEG and the like are undone by imagecodecs, through tifffile."""
     try:
         return series.asarray()
     except ValueError as error:
-        if "imagecodecs" not in str(error):
+        # tifffile says this of compressions that no decoder is installed for, and of unknown ones
+        if not re.search("imagecodecs|not supported", str(error)):
             raise
-        compression = series.keyframe.compression.name
-    try:
-        planes = []
-        for page in series.pages:
-            # Not Image.open, whose own limit of pixels would come before ours
-            with open(path, "rb") as file, TiffImagePlugin.TiffImageFile(file) as image:
-                image.seek(page.index)
-                planes.append(np.array(image))
-        stacked = np.stack(planes).astype(series.dtype, copy=False)
-        if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            # Pillow has turned it already, the caller will again
-            stacked = ~stacked
-        return stacked.reshape(series.get_shape(False))
-    except Exception:
-        problem = f"compressed by {compression}, which cannot be undone here for this kind of pixels"
+        problem = f"its compression cannot be undone here ({' '.join(str(error).split())[:120]})"
         raise InputError(path, problem, "save it without compression or with deflate") from None
 
 
@@ -178,7 +165,7 @@ def _channels_last(
     # 1 and 2 are alpha; programs also write colours with a fourth sample of kind 0
     alpha = sum(1 for kind in page.extrasamples if coloured or int(kind) in (1, 2))
     if alpha:
-        notes.append("its alpha channel is dropped")
+        notes.append(ALPHA)
         pixels = pixels[..., : pixels.shape[2] - alpha]
     return pixels, RGB if coloured and pixels.shape[2] == 3 else ("",) * pixels.shape[2]
 
