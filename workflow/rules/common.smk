@@ -66,8 +66,8 @@ def own_files(wildcards=None):
 def split_list(wildcards):
     """The list of the split, if there is one."""
     if FOLDER:
-        return config["data"]["split"] or []
-    return config["split"]["list"] if config["split"]["protocol"] == "stage1" else []
+        return [config["data"]["split"]] if config["data"]["split"] else []
+    return [config["split"]["list"]] if config["split"]["protocol"] == "stage1" else []
 
 
 def settings_of(wildcards):
