@@ -28,7 +28,7 @@ def predict_instances(
     """
     device = choose_device()
     model.eval().to(device, memory_format=torch.channels_last)
-    grid, fused = model.network["grid"], FusedShape(model.shape)
+    grid, fused = model.network["grid"], FusedShape.proven(model.shape)
     found: dict[str, list[np.ndarray]] = {"lower": [], "t": [], "p": [], "mask": []}
     for batch in batches.in_order():
         with autocast(device, precision):

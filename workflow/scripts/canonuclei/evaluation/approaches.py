@@ -62,7 +62,8 @@ def canonical_rows(paths: dict[str, Path], truth: GroundTruth, whole: str | Path
     without and with +P, over tiles and whole images. Where the two are the same, the finer alone.
     """
     shape, settings = read_shape(paths["shape.json"])
-    fused, threshold, label = FusedShape(shape), settings["threshold"], settings["label"]
+    # proven here, before processes are forked
+    fused, threshold, label = FusedShape.proven(shape), settings["threshold"], settings["label"]
     keys = _run_keys(settings, paths["shape.json"])
     fine = keys | {"grid": _whole_number(settings, "tile_size", paths["shape.json"])}
     approaches = ((False, label), (True, f"{label}+P"))

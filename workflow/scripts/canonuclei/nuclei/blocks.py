@@ -17,8 +17,9 @@ from .bounds import MARGIN
 from .fused import FusedShape
 
 SIDE = 8
-# px by which windows are wider than proven: many times what float32 coordinates may be off
+# px by which windows are wider than proven, besides what float32 coordinates may be off
 _SLACK = 0.02
+_EPS = 4 * 2.0**-23  # twice the four roundings of a coordinate, relative to its terms
 # blocks at a time, by their centres and by their pixels: bounds the memory at some 30 MB
 _CENTRES = 1 << 17
 _PIXELS = 1 << 19
@@ -47,21 +48,28 @@ class Placed(NamedTuple):
             extent: y0, x0, y1, x1 that the windows are cut by, or (n, 4).
 
         Returns:
-            (n, 4) int64 y0, x0, y1, x1; y1 = y0 and x1 = x0 where empty. The whole extent where nothing is
-            proven: of the shape at this level, or of a transform that is degenerate.
+            (n, 4) int64 y0, x0, y1, x1; y1 = y0 and x1 = x0 where empty, as where L or t is not finite.
+            The whole extent where nothing is proven: of the shape at this level, or of a degenerate L.
         """
         extent = np.broadcast_to(np.asarray(extent, np.int64), (len(levels), 4))
         corners = self.fused.bounds.polygons(levels)
-        nothing = np.isnan(corners[:, 0, 0])
+        finite = np.isfinite(self.lower).all(axis=(1, 2)) & np.isfinite(self.t).all(axis=1)
+        nothing = np.isnan(corners[:, 0, 0]) | ~finite
         lower, t = np.asarray(self.lower, np.float64)[..., None], np.asarray(self.t, np.float64)[..., None]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             x = (corners[..., 0] - t[:, 0]) / lower[:, 0, 0]
             y = (corners[..., 1] - t[:, 1] - lower[:, 1, 0] * x) / lower[:, 1, 1]
-            pixels = (np.stack([y, x], axis=1) + 1) * (self.frames[:, None, 2:] / 2) - 0.5
-            pixels += self.frames[:, :2, None]
-            ends = np.ceil(pixels.min(axis=2) - _SLACK), np.floor(pixels.max(axis=2) + _SLACK) + 1
+            half = self.frames[:, None, 2:] / 2
+            pixels = (np.stack([y, x], axis=1) + 1) * half - 0.5 + self.frames[:, :2, None]
+            across, down = (np.abs(part).max(axis=1, keepdims=True) for part in (x, y))
+            off_x = across + np.abs(t[:, 0] / lower[:, 0, 0])
+            # y's own terms, and twice those of l21 x: of y, and of x where it meets the polygon
+            sheared = np.abs(lower[:, 1, 0]) * (across + off_x) + np.abs(t[:, 1])
+            off_y = down + sheared / np.abs(lower[:, 1, 1])
+            spare = _SLACK + _EPS * half[:, 0] * np.concatenate([off_y, off_x], axis=1)
+            ends = np.ceil(pixels.min(axis=2) - spare), np.floor(pixels.max(axis=2) + spare) + 1
         boxes = np.concatenate(ends, axis=1)
-        unknown = ~np.isfinite(boxes).all(axis=1) | ~np.isfinite(lower).all(axis=(1, 2, 3))
+        unknown = ~np.isfinite(boxes).all(axis=1)
         boxes[unknown] = extent[unknown]
         boxes = np.clip(boxes, np.tile(extent[:, :2], 2), np.tile(extent[:, 2:], 2)).astype(np.int64)
         empty = nothing | (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
@@ -81,11 +89,17 @@ class Placed(NamedTuple):
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def change(self, side: int) -> np.ndarray:
-        """(n,) by how much u in a block may differ from that at its centre."""
-        lower = np.abs(self.lower.astype(np.float64))
+    def change(self, side: int, boxes: np.ndarray) -> np.ndarray:
+        """(n,) by how much u in a block of the windows (n, 4) may differ from that at its centre."""
+        lower, t = np.abs(self.lower.astype(np.float64)), np.abs(self.t.astype(np.float64))
         across = np.hypot(lower[:, 0, 0], lower[:, 1, 0] + lower[:, 1, 1])
-        return self.fused.bounds.slope * across * (side - 1) / self.frames[:, 2] + MARGIN
+        # the farthest that a block of theirs goes, in the tile's −1 … 1
+        ends = np.abs(boxes - np.tile(self.frames[:, :2], 2)).max(axis=1) + side
+        farthest = 1 + 2 * ends / self.frames[:, 2]
+        with np.errstate(invalid="ignore"):
+            # u is rounded twice: at the centre and at the pixel
+            rounding = 2 * self.fused.bounds.rounding(across * farthest + np.hypot(*t.T))
+            return self.fused.bounds.slope * across * (side - 1) / self.frames[:, 2] + MARGIN + rounding
 
     def _logit(self, blocks: Blocks, steps: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         owner = blocks.owner
@@ -97,9 +111,9 @@ class Placed(NamedTuple):
         (l11, _, l21, l22), (t1, t2) = self.lower.reshape(-1, 4)[owner].T, self.t[owner].T
         # blocks come last: long rows are what numpy is fast at
         points = np.empty((2, len(y), len(x), len(owner)), np.float32)
-        points[0] = l11 * x + t1
-        np.add((l22 * y + t2)[:, None], l21 * x, out=points[1])
-        with np.errstate(invalid="ignore", over="ignore"):  # of transforms that are not finite
+        with np.errstate(invalid="ignore", over="ignore"):  # of transforms beyond what float32 can square
+            points[0] = l11 * x + t1
+            np.add((l22 * y + t2)[:, None], l21 * x, out=points[1])
             u = self.fused.logit(points.reshape(2, -1))
         return u.reshape(len(y) * len(x), len(owner)).T
 
@@ -151,7 +165,7 @@ def inside_blocks(
         may stand out over the extent, where that is no multiple of the side.
     """
     boxes = placed.boxes(levels, extent)
-    change, level = placed.change(side), levels.astype(np.float32)
+    change, level = placed.change(side, boxes), levels.astype(np.float32)
     for start, stop in batches(boxes, side):
         blocks = blocks_of(boxes[start:stop], side)
         blocks = blocks._replace(owner=blocks.owner + start)

@@ -20,8 +20,11 @@ import numpy as np
 
 # p(s) p(z) ≥ 1e-3 is u ≤ 6.91 at p(z) = 1: above this level nothing is proven
 TOP = 7.0
-# what is proven of real arithmetic is used for float32: u of 1 ± 1e-3 is one level
+# the least by which u is taken to be uncertain; where rounding may cost more, ``rounding`` says so
 MARGIN = 1e-3
+# float32 rounds r twice and adds 4, 12 and 8 products in the layers, each step by half an eps (Higham,
+# "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1); coordinates, in four more steps
+_NETWORK, _COORDINATES = 13 * 2.0**-23, 2 * 2.0**-23
 _SECTORS = 64
 _FARTHEST = 256.0
 _ROUNDS = 4  # halvings of the cells where u may be below TOP; rings end 2.2 % apart
@@ -39,11 +42,13 @@ class LevelBounds:
         lowest: (c,) rising lower bounds of u over the cells where u may be ≤ ``TOP``.
         support: (c, DIRECTIONS) reach of the first cells in each direction, cumulated; inf if unbounded.
         slope: what |u(a) − u(b)| / |a − b| cannot exceed, anywhere.
+        terms: (a, b) so that no sum within the network has terms of more than a |point| + b together.
     """
 
     lowest: np.ndarray
     support: np.ndarray
     slope: float
+    terms: tuple[float, float]
 
     @classmethod
     def of(cls, weights: list[np.ndarray], biases: list[np.ndarray]) -> LevelBounds:
@@ -55,16 +60,33 @@ class LevelBounds:
         """
         layers = [np.asarray(weight, np.float64) for weight in weights]
         offsets = [np.asarray(bias, np.float64).ravel() for bias in biases]
-        cells = _first_cells()
+        cells, terms = _first_cells(), _terms(layers, offsets)
         for step in range(_ROUNDS + 1):
-            lowest = cells.floor(_lower_bound(layers, offsets, cells))
+            # ρ and ε are the greater at one end or the other, and so is what rounding may cost
+            rounding = _NETWORK * (cells.rho * terms[0] + cells.epsilon * terms[1]).max(axis=1)
+            lowest = cells.floor(_lower_bound(layers, offsets, cells) - rounding)
             kept = lowest <= TOP + MARGIN
             cells, lowest = cells[kept], lowest[kept]
             if step < _ROUNDS:
                 cells = cells.halved()
         order = np.argsort(lowest)
         support = np.maximum.accumulate(cells.reach()[order], axis=0)
-        return cls(lowest[order], support, _steepest(layers))
+        return cls(lowest[order], support, _steepest(layers), terms)
+
+    @property
+    def ends(self) -> float:
+        """The level below which every set is proven to end; inf where all up to ``TOP`` are."""
+        endless = np.flatnonzero(np.isinf(self.support).any(axis=1))
+        return float(self.lowest[endless[0]]) if len(endless) else np.inf
+
+    def rounding(self, reach: np.ndarray) -> np.ndarray:
+        """By how much u in float32 may be off, (n,).
+
+        Args:
+            reach: (n,) upper bounds of |L p| + |t|, canonical, over the points p.
+        """
+        # no path through the network is steeper than the sum of its terms
+        return (_NETWORK + _COORDINATES) * (self.terms[0] * reach + self.terms[1])
 
     def polygons(self, level: np.ndarray) -> np.ndarray:
         """Corners of polygons that hold the level sets: u > level everywhere outside.
@@ -161,6 +183,16 @@ def _steepest(weights: list[np.ndarray]) -> float:
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     # r's gradient has the length 1
     return float(np.hypot(last[0], last[1]) + last[2])
+
+
+def _terms(weights: list[np.ndarray], biases: list[np.ndarray]) -> tuple[float, float]:
+    """``LevelBounds.terms``: the network of all weights' absolute values, at 1, 1, 1 and at biases alone."""
+    rows = np.array([[1.0], [0.0]]) * np.ones(3)
+    hidden = np.zeros((2, 0))
+    for weight, bias in zip(weights, biases, strict=True):
+        hidden = np.concatenate([hidden, rows], axis=1) @ np.abs(weight).T
+        hidden[1] += np.abs(bias)
+    return float(hidden[0, 0]), float(hidden[1, 0])
 
 
 def _lower_bound(weights: list[np.ndarray], biases: list[np.ndarray], cells: _Cells) -> np.ndarray:

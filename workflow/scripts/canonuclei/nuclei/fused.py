@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import sys
 
 import numpy as np
 
 from ..models.shape import ShapeMLP
 from .bounds import LevelBounds
+
+_said: set[str] = set()
 
 
 class FusedShape:
@@ -23,7 +26,7 @@ class FusedShape:
 
     Attributes:
         shape: as given.
-        bounds: where the shape's level sets end, proven at the first use.
+        bounds: where the shape's level sets end, proven at the first use (or by ``proven``).
         tables: measures of the shape, kept by ``ShapeMeasures.of``.
     """
 
@@ -40,6 +43,21 @@ class FusedShape:
         # (x, y, r, 1) sits below both hidden layers' outputs: concatenations and biases cost nothing
         self._first = np.ones((12, self.block), dtype)
         self._second = np.ones((8, self.block), dtype)
+
+    @classmethod
+    def proven(cls, shape: ShapeMLP) -> FusedShape:
+        """Of a model loaded for use: bounds are proven now; where there are none, stderr is told so, once."""
+        fused = cls(shape)
+        if np.isfinite(fused.bounds.ends) or fused.bounds.ends < 0:
+            share = 1 / (1 + np.exp(np.clip(fused.bounds.ends, -80, 80)))
+            note = (
+                f"Note: the learned shape is not proven to end where p(s) is at most {share:.2g}; "
+                "whole extents are searched there: correct, but slower"
+            )
+            if note not in _said:
+                _said.add(note)
+                print(note, file=sys.stderr)
+        return fused
 
     @functools.cached_property
     def bounds(self) -> LevelBounds:

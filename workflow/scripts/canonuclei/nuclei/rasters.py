@@ -27,12 +27,14 @@ def highest(
     # a block is to be small beside a nucleus, on the training grid too
     side = SIDE if size > 64 else SIDE // 2
     levels = level_logit(p, max(tolerance, 1e-300))
-    blocks = blocks_of(placed.boxes(levels, (0, 0, size, size)), side)
+    boxes = placed.boxes(levels, (0, 0, size, size))
+    blocks = blocks_of(boxes, side)
+    change = {step: placed.change(step, boxes) for step in (side, side // 2)}
     # two steps, each of which may miss half of the tolerance: what the first drops for an instance's sake
     # the second may miss once more with that one
-    blocks = _candidates(placed, p, raster, blocks, size, tolerance / 2).quartered()
+    blocks = _candidates(placed, p, raster, blocks, size, tolerance / 2, change[side]).quartered()
     blocks = blocks[(blocks.y < size) & (blocks.x < size)]  # parts of one that stood out over the edge
-    blocks = _candidates(placed, p, raster, blocks, size, tolerance / 2)
+    blocks = _candidates(placed, p, raster, blocks, size, tolerance / 2, change[side // 2])
     across = -(-size // blocks.side)
     values = np.zeros((count * across * across, blocks.side**2), np.float32)
     product = sigmoid(-placed.pixels(blocks)) * p[blocks.owner][:, None]
@@ -41,11 +43,12 @@ def highest(
 
 
 def _candidates(
-    placed: Placed, p: np.ndarray, raster: np.ndarray, blocks: Blocks, size: int, tolerance: float
-) -> Blocks:
+    placed: Placed, p: np.ndarray, raster: np.ndarray, blocks: Blocks, size: int, tolerance: float,
+    change: np.ndarray,
+) -> Blocks:  # fmt: skip
     """Those of the blocks whose instance may be the highest somewhere in it, by more than the tolerance."""
     number = block_number(blocks, raster, -(-size // blocks.side))
-    u, spare, scale = placed.centres(blocks), placed.change(blocks.side)[blocks.owner], p[blocks.owner]
+    u, spare, scale = placed.centres(blocks), change[blocks.owner], p[blocks.owner]
     least, most = (scale * sigmoid(value) for value in (-u - spare, spare - u))
     best = np.zeros(int(number.max(initial=0)) + 1)
     np.maximum.at(best, number, least)

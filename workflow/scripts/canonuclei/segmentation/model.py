@@ -93,7 +93,7 @@ def load_model(path: str | Path | None = None) -> Model:
     load_weights(path, network)
     network.eval()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Model(network, FusedShape(network.shape), settings, described, path, digest)
+    return Model(network, FusedShape.proven(network.shape), settings, described, path, digest)
 
 
 def _description(path: Path) -> dict[str, Any]:
