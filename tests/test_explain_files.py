@@ -4,11 +4,14 @@ import base64
 import io
 import json
 import re
+import weakref
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from canonuclei.data.reader import read_picture
+from canonuclei.data.source import source_of
 from canonuclei.errors import InputError
 from canonuclei.explain import ExplainedImage, explain_folder, write_explain
 from canonuclei.explain.data import encode_picture
@@ -74,6 +77,64 @@ def test_a_set_too_large_for_one_page_says_what_is_left_out(tmp_path, shape, mon
     assert 0 < len(data["images"]) < 5 and data["images"][0]["count"] == len(sure(pages[0].nuclei))
 
 
+def page_of(path):
+    """The data block of a page."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.S).group(1))
+
+
+@pytest.mark.parametrize(
+    ("most", "words"),
+    [
+        (120_000, ["Candidates"]),
+        (80_000, ["Candidates", "Intensities"]),
+        (30_000, ["Candidates", "Intensities", "Only the"]),
+    ],
+)
+def test_one_image_too_large_for_a_page_is_cut_and_says_so(tmp_path, shape, monkeypatch, most, words):
+    monkeypatch.setattr("canonuclei.explain.page.LARGEST_PAGE", most)
+    nuclei = grid_nuclei(shape, 25, 30)
+    page = ExplainedImage("one", picture(300, 300), nuclei)
+    write_explain(tmp_path / "one.html", [page], shape, {"threshold": 0.5})
+    data = page_of(tmp_path / "one.html")
+    (one,) = data["images"]
+    assert len(json.dumps([one])) <= most
+    assert len(data["notes"]) == len(words)
+    assert all(note.startswith(word) for note, word in zip(data["notes"], words, strict=True))
+    assert len(one["notes"]) == 1 and f"{one['shownWidth']} ×" in one["notes"][0] and one["shownWidth"] < 300
+    p = np.frombuffer(base64.b64decode(one["columns"]["p"]["data"]), "<f4")
+    best = np.sort(nuclei["p"].to_numpy(np.float32))[::-1]
+    assert len(p) == one["count"] > 0
+    np.testing.assert_array_equal(np.sort(p)[::-1], best[: len(p)])
+    assert (len(p) < len(sure(nuclei))) == (len(words) == 3)
+
+
+def test_what_merged_nuclei_are_made_of_stays(tmp_path, shape, monkeypatch):
+    monkeypatch.setattr("canonuclei.explain.page.LARGEST_PAGE", 60_000)
+    nuclei = grid_nuclei(shape, 10, 20)
+    head, member = nuclei.index[nuclei["kept"] == 1][0], nuclei.index[nuclei["kept"] == 0][0]
+    nuclei.loc[head, "merged_from"] = str(nuclei.loc[member, "id"])
+    write_explain(tmp_path / "m.html", [ExplainedImage("m", picture(90, 90), nuclei)], shape, {})
+    ids = np.frombuffer(
+        base64.b64decode(page_of(tmp_path / "m.html")["images"][0]["columns"]["id"]["data"]), "<i4"
+    )
+    assert set(ids) == set(nuclei.loc[[*sure(nuclei), member], "id"])
+
+
+def test_one_image_is_in_memory_at_a_time(tmp_path, shape):
+    alive = []
+
+    def pages():
+        for number in range(4):
+            rgb = picture(60, 60)
+            alive.append(weakref.ref(rgb))
+            assert sum(one() is not None for one in alive) <= 2
+            yield ExplainedImage(f"{number}", rgb, grid_nuclei(shape, 1, 2))
+            del rgb
+
+    write_explain(tmp_path / "set.html", pages(), shape, {}, number=4)
+    assert len(page_of(tmp_path / "set.html")["images"]) == len(alive) == 4
+
+
 def test_pictures_are_exact_where_they_fit():
     rgb = picture(50, 70)
     uri, size, exact = encode_picture(rgb, 10**6)
@@ -93,7 +154,7 @@ def test_bad_input_is_told(tmp_path, shape):
         )
     with pytest.raises(InputError, match="pixels"):
         write_explain(tmp_path / "x.html", [ExplainedImage("i", picture(9, 9)[..., 0], nuclei)], shape, {})
-    with pytest.raises(InputError, match=r"no nuclei\.csv"):
+    with pytest.raises(InputError, match=r"no metadata\.json"):
         explain_folder(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -117,14 +178,13 @@ def test_a_page_from_the_files_of_a_result(tmp_path, shape, image_at_hand):
     kept.to_csv(folder / "nuclei.csv", index=False)
     whole = nuclei.assign(image="cells", group=nuclei["id"].astype("Int64"), tile_size=160, ellipse_area=0.0)
     write_nuclei(folder / "candidates.csv.gz", whole.astype({"tile_y": int, "tile_x": int}))
-    write_json(tmp_path / "out" / "shape.json", {"weights": shape_weights(shape), "threshold": 0.5})
-    Image.fromarray(picture(120, 160)).save(
-        tmp_path / "cells.png" if image_at_hand else folder / "overlay.png"
-    )
-    write_json(
-        folder / "metadata.json",
-        {"image": str(tmp_path / "cells.png"), "threshold": 0.5, "warnings": ["Dim."]},
-    )
+    write_json(folder / "shape.json", {"weights": shape_weights(shape), "threshold": 0.5})
+    path = tmp_path / "cells.png"
+    Image.fromarray(picture(120, 160)).save(path)
+    told = source_of(path, read_picture(path))
+    if not image_at_hand:
+        path.rename(folder / "overlay.png")
+    write_json(folder / "metadata.json", {**told, "threshold": 0.5, "warnings": ["Dim."]})
     for place in (folder, tmp_path / "out"):
         text = explain_folder(place).read_text()
         data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S).group(1))

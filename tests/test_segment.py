@@ -228,7 +228,7 @@ def test_importing_the_package_loads_no_torch(repository: Path) -> None:
 
 
 def test_images_are_rescaled_as_the_training_images_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canonuclei.segmentation.segmenter.unlike_training", lambda *_: [])
+    monkeypatch.setattr("canonuclei.segmentation.assemble.unlike_training", lambda *_: [])
     trained = segmenter(Places(lattice(120, 100)))
     trained.model = replace(trained.model, described={"training_data": {"scale": 0.5}})
     image = coordinates(240, 200)

@@ -12,35 +12,14 @@ from PIL import Image
 from canonuclei.cli import main
 from canonuclei.nuclei.tables import read_nuclei
 from canonuclei.segmentation.geojson import clipped, ellipse_polygons, outline_polygons
-from canonuclei.segmentation.outputs import read_segmentation
 from canonuclei.segmentation.segmenter import Segmenter
-from segment_standins import Places, coordinates, lattice, segmenter
+from canonuclei.segmentation.stored import read_segmentation
+from segment_fixtures import HEIGHT, WIDTH, standin
+from segment_standins import coordinates
 
-HEIGHT, WIDTH = 200, 180
+pytest_plugins = ("segment_fixtures",)
 FILES = {"labels.tif", "nuclei.csv", "nuclei.geojson", "overlay.png", "candidates.csv.gz", "metadata.json"}
-
-
-def standin() -> Segmenter:
-    discs = lattice(HEIGHT, WIDTH)
-    discs[:, 3] = np.random.default_rng(0).uniform(0.1, 0.999, len(discs))
-    return segmenter(Places(discs))
-
-
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> Segmenter:
-    """The command's model is the stand-in."""
-    made = standin()
-    monkeypatch.setattr(Segmenter, "load", classmethod(lambda cls, model=None, threads=None: made))
-    return made
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for name in ("a", "c"):
-        Image.fromarray(coordinates(HEIGHT, WIDTH)).save(folder / f"{name}.png")
-    return folder
+FILES |= {"shape.json"}
 
 
 def area(ring: np.ndarray) -> float:

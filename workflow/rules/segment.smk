@@ -45,8 +45,14 @@ rule segment_images:
             "explain",
             "nuclei",
             "inputs.py",
-            *(f"data/{name}.py" for name in ("reader", "tiff", "images", "pixel_size", "placement")),
-            *(f"models/{name}.py" for name in ("canonical", "depthwise", "encoders", "registry", "shape", "transform")),
+            *(
+                f"data/{name}.py"
+                for name in ("reader", "source", "tiff", "images", "pixel_size", "placement")
+            ),
+            *(
+                f"models/{name}.py"
+                for name in ("canonical", "depthwise", "encoders", "registry", "shape", "transform")
+            ),
             "training/device.py",
         ),
     message:
@@ -66,7 +72,7 @@ rule segment_counts:
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code_digest("segmentation/batch.py", "segmentation/outputs.py"),
+        code=code_digest("segmentation/summary.py", "segmentation/stored.py"),
     message:
         "Counting the nuclei of all images"
     script:
@@ -77,12 +83,14 @@ rule segment_counts:
 rule segment:
     input:
         SEGMENT_SUMMARY,
+        # it removes those with images that crashed or whose results are gone: the same command tries them again
+        jobs=expand(f"{SEGMENTED}/.jobs/{{job}}.csv", job=SEGMENT_JOBS),
     log:
         f"{SEGMENTED}/.jobs/segment.log",
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code_digest("segmentation/batch.py"),
+        code=code_digest("segmentation/summary.py"),
     message:
         "Telling what became of the images"
     script:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from canonuclei.files import atomic_path
 from canonuclei.logs import log_to
-from canonuclei.segmentation.batch import failures, segment_images
+from canonuclei.segmentation.batch import segment_images
 from canonuclei.segmentation.segmenter import Segmenter
+from canonuclei.segmentation.summary import failures, write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -31,8 +31,7 @@ def main(
     rows = segment_images(Segmenter.load(model, threads), [Path(image) for image in images], output, **chosen)
     for line in failures(rows):
         print(line)
-    with atomic_path(table) as temporary:
-        rows.to_csv(temporary, index=False)
+    write_table(rows, table)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canonuclei.logs import log_to
-from canonuclei.segmentation.batch import read_summary, write_summary
+from canonuclei.segmentation.summary import read_summary, write_summary
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -1,18 +1,21 @@
 """Tell what became of the images; fail, with a line for each that failed, where any did."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canonuclei.errors import InputError
 from canonuclei.logs import log_to
-from canonuclei.segmentation.batch import failures, read_summary
+from canonuclei.segmentation.summary import failures, read_summary, undone
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(summary: str | None) -> None:
+def main(summary: str | None, jobs: list[str]) -> None:
     """Print the failures of a summary.csv, and end with exit code 1 where there are any.
+
+    The tables of jobs that may come out otherwise another time are removed: the same command does them again.
 
     Raises:
         InputError: no summary, since no images were named.
@@ -20,12 +23,16 @@ def main(summary: str | None) -> None:
     if summary is None:
         raise InputError("images", "no folder is named", "snakemake segment --config images=<folder>")
     rows = read_summary([summary])
-    faults = failures(rows)
+    faults, again = failures(rows), undone(jobs, Path(summary).parent)
     print("\n".join(faults) or f"{int(rows['count'].sum())} nuclei in {len(rows)} images: {summary}")
-    if faults:
+    for table in again:
+        table.unlink()
+    if again:
+        print(f"{len(again)} jobs have images that crashed or lost results: the same command repeats them.")
+    if faults or again:
         sys.exit(1)
 
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        main(snakemake.input[0] if len(snakemake.input) else None)
+        main(snakemake.input[0] if len(snakemake.input) else None, list(snakemake.input.jobs))

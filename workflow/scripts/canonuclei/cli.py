@@ -18,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: in place of the command line's.
     """
     chosen = _parser().parse_args(arguments)
+    # names of files may be no UTF-8; standard error is written so anyway
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     with one_line_errors():
         code = chosen.run(chosen)
     if code:
@@ -26,11 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _segment(chosen: argparse.Namespace) -> int:
     # after the arguments have been read: torch takes seconds to load
-    from .segmentation.batch import failures, segment_images, write_summary
-    from .segmentation.places import images_of
-    from .segmentation.segmenter import Segmenter
+    from .segmentation.places import images_of, make_output
 
     images = images_of(chosen.images)
+    make_output(chosen.output)
+
+    from .segmentation.batch import segment_images
+    from .segmentation.segmenter import Segmenter
+    from .segmentation.summary import failures, write_summary
+
     segmenter = Segmenter.load(chosen.model, chosen.threads)
     rows = segment_images(
         segmenter,
@@ -54,11 +61,16 @@ def _segment(chosen: argparse.Namespace) -> int:
 
 
 def _rethreshold(chosen: argparse.Namespace) -> int:
-    from .segmentation.outputs import rethreshold
+    from .segmentation.rethreshold import rethreshold
+    from .segmentation.summary import failures
 
-    folders = rethreshold(chosen.folder, chosen.threshold)
-    print(f"{len(folders)} images at the threshold {chosen.threshold:g}: {chosen.folder}")
-    return 0
+    rows, absent = rethreshold(chosen.folder, chosen.threshold)
+    faults = failures(rows, "their results are as they were, those of the others are made again")
+    lines = [*(f"Warning: {line}" for line in absent), *faults]
+    print("\n".join(lines), end="\n" if lines else "", file=sys.stderr)
+    done = int((rows["status"] == "done").sum())
+    print(f"{done} images at the threshold {chosen.threshold:g}: {chosen.folder}")
+    return int(bool(faults))
 
 
 def _explain(chosen: argparse.Namespace) -> int:
@@ -69,7 +81,7 @@ def _explain(chosen: argparse.Namespace) -> int:
 
 
 def _channel(text: str) -> int | str:
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def _pixel_size(text: str) -> tuple[float, float]:

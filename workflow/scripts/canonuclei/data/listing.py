@@ -48,9 +48,14 @@ def picture_files(folder: str | Path) -> list[Path]:
 
 def picture_stem(path: str | Path) -> str:
     """A file's name without .png, .tif, .tiff or .ome.tif, in Unicode's composed form (as macOS has not)."""
-    name = unicodedata.normalize("NFC", Path(path).name)
+    name = unicodedata.normalize("NFC", printable(Path(path).name))
     stem = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SUFFIXES else name
     return stem[:-4] if stem.lower().endswith(".ome") and stem != name else stem
+
+
+def printable(name: str) -> str:
+    r"""A name with ``\udce4`` in words where its bytes are no UTF-8, since no text file would take it."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def listed_files(settings: Mapping[str, Any]) -> list[str]:

@@ -127,8 +127,10 @@ def _chosen(picture: Picture, channel: int | str | None) -> slice:
                 picture.path, f"{count} channels ({listed}) and none chosen", "set `channel` to one"
             )
         return slice(None)
-    if isinstance(channel, str) and channel in names:
-        channel = names.index(channel)
+    # "405" on a command line is a number, and may yet be a name
+    named = isinstance(channel, str) or (isinstance(channel, int) and not 0 <= channel < count)
+    if named and str(channel) in names:
+        channel = names.index(str(channel))
     if not isinstance(channel, int) or not 0 <= channel < count:
         raise InputError(
             picture.path, f"no channel {channel!r}", f"its channels are {listed}, counted from 0"

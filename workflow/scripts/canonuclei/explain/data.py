@@ -64,14 +64,7 @@ def image_record(image: ExplainedImage, picture_bytes: int) -> dict:
         )
     height, width = image.rgb.shape[:2]
     uri, (shown_height, shown_width), exact = encode_picture(image.rgb, picture_bytes)
-    notes = list(image.notes)
-    if (shown_height, shown_width) != (height, width):
-        notes.append(
-            f"The picture is reduced here to {shown_width} × {shown_height} px, so that the page stays "
-            "small; outlines and numbers are those of the whole image."
-        )
-    elif not exact:
-        notes.append("The picture is compressed here (JPEG), so that the page stays small.")
+    notes = [*image.notes, *picture_note((height, width), (shown_height, shown_width), exact)]
     return {
         "name": str(image.name),
         "width": width,
@@ -85,6 +78,16 @@ def image_record(image: ExplainedImage, picture_bytes: int) -> dict:
         "columns": encode_table(image.nuclei, image.name),
         "picture": uri,
     }
+
+
+def picture_note(size: tuple[int, int], shown: tuple[int, int], exact: bool) -> list[str]:
+    """What was done to a picture of a height and width that is shown at another: a sentence, or none."""
+    if shown != size:
+        return [
+            f"The picture is reduced here to {shown[1]} × {shown[0]} px, so that the page stays small; "
+            "outlines and numbers are those of the whole image."
+        ]
+    return [] if exact else ["The picture is compressed here (JPEG), so that the page stays small."]
 
 
 def encode_table(nuclei: pd.DataFrame, name: str = "nuclei") -> dict[str, dict]:
@@ -107,7 +110,7 @@ def encode_table(nuclei: pd.DataFrame, name: str = "nuclei") -> dict[str, dict]:
     columns: dict[str, dict] = {"id": _numbers(nuclei["id"], "<i4", "i4")}
     for column in nuclei.columns:
         if column in WORDS:
-            columns[column] = _words(nuclei[column])
+            columns[column] = encode_words(nuclei[column])
         elif column in PRECISE:
             columns[column] = _numbers(nuclei[column], "<f8", "f8")
         elif (
@@ -131,7 +134,8 @@ def _numbers(values: pd.Series, kind: str, code: str) -> dict[str, str]:
     return {"type": code, "data": base64.b64encode(array.tobytes()).decode("ascii")}
 
 
-def _words(values: pd.Series) -> dict:
+def encode_words(values: pd.Series) -> dict:
+    """Texts as the distinct ones and an index into them."""
     texts = ["" if pd.isna(value) else str(value) for value in values]
     distinct = sorted(set(texts))
     place = {text: index for index, text in enumerate(distinct)}

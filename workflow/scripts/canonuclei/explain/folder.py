@@ -10,14 +10,19 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..data.reader import read_picture, to_rgb8
+from ..data.reader import to_rgb8
+from ..data.source import read_again
 from ..errors import InputError
 from ..files import read_json
 from ..models.shape import ShapeMLP
+from ..nuclei.gzip_text import first_line
 from ..nuclei.tables import read_nuclei, read_shape
 from .data import WORDS, ExplainedImage
 from .page import write_explain
 
+# Of the metadata, what the page's foot does not tell, and what each image has for itself
+NOT_TOLD = ("warnings", "notes", "image", "image_sha256", "seconds", "training_data")
+_OWN = ("image_shape", "pixel_size")
 _REMEDY = "give a folder that canonuclei segment wrote"
 
 
@@ -25,25 +30,25 @@ def explain_folder(folder: str | Path) -> Path:
     """Write ``explain.html`` into a folder of results, from its files alone.
 
     Args:
-        folder: of one image (with nuclei.csv), or of a set (folders of images, shape.json beside them).
+        folder: of one image (with metadata.json), or of a set (folders of images).
 
     Returns:
         The page's path.
 
     Raises:
-        InputError: no results there, or damaged ones.
+        InputError: no results there, damaged ones, or images segmented with different models.
     """
     folder = Path(folder)
-    if (folder / "nuclei.csv").is_file():
-        folders = [folder]
-    else:
-        folders = sorted(path.parent for path in folder.glob("*/nuclei.csv"))
+    single = (folder / "metadata.json").is_file()
+    folders = [folder] if single else sorted(path.parent for path in folder.glob("*/metadata.json"))
     if not folders:
-        raise InputError(folder, "holds no results (no nuclei.csv)", _REMEDY)
-    shape, told = _shape_of(folders[0])
-    read = [_page(one, told) for one in folders]
+        raise InputError(folder, "holds no results (no metadata.json)", _REMEDY)
+    metadata = [_json(one / "metadata.json") for one in folders]
+    shape, told = _shape_of(folders, metadata)
+    # one after the other: all images at once may not fit into the memory
+    pages = map(_page, folders, metadata)
     path = folder / "explain.html"
-    write_explain(path, [page for page, _ in read], shape, _about([metadata for _, metadata in read], told))
+    write_explain(path, pages, shape, _about(metadata, told), len(folders))
     return path
 
 
@@ -60,38 +65,38 @@ def with_candidates(nuclei: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFr
     return rows.astype({"kept": np.int64})
 
 
-def _shape_of(folder: Path) -> tuple[ShapeMLP, dict[str, Any]]:
-    for place in (folder, folder.parent):
-        if (place / "shape.json").is_file():
-            return read_shape(place / "shape.json")
-    raise InputError(folder, "has no shape.json, nor the folder above it", _REMEDY)
+def _shape_of(folders: list[Path], metadata: list[dict[str, Any]]) -> tuple[ShapeMLP, dict[str, Any]]:
+    """The one shape of all the images, whose nuclei would be drawn wrong by another."""
+    first = None
+    for folder, one in zip(folders, metadata, strict=True):
+        shape, told = read_shape(folder / "shape.json")
+        first = first or (shape, told)
+        models = [(each.get("model") or {}).get("sha256") for each in (first[1], told, one)]
+        if len(set(models)) > 1:
+            problem = f"is of another model than {folders[0].name}, and one page has one shape"
+            remedy = "segment all with one model, or call this for each image's folder"
+            raise InputError(folder, problem, remedy)
+    return first
 
 
-def _page(folder: Path, told: dict[str, Any]) -> tuple[ExplainedImage, dict[str, Any]]:
-    metadata = _json(folder / "metadata.json")
+def _page(folder: Path, metadata: dict[str, Any]) -> ExplainedImage:
     nuclei = _table(folder / "nuclei.csv")
     if (folder / "candidates.csv.gz").is_file():
         nuclei = with_candidates(nuclei, read_nuclei(folder / "candidates.csv.gz"))
-    image = metadata.get("image") or metadata.get("path") or folder.name
-    rgb, notes = _picture(folder, Path(str(image)), metadata)
+    image = metadata.get("image") or folder.resolve().name
+    rgb, notes = _picture(folder, metadata)
     size = metadata.get("pixel_size")
     warnings = list(metadata.get("warnings") or [])
-    return ExplainedImage(Path(str(image)).name, rgb, nuclei, warnings, size and tuple(size), notes), metadata
+    return ExplainedImage(Path(str(image)).name, rgb, nuclei, warnings, size and tuple(size), notes)
 
 
-def _picture(folder: Path, image: Path, metadata: dict[str, Any]) -> tuple[np.ndarray, list[str]]:
+def _picture(folder: Path, metadata: dict[str, Any]) -> tuple[np.ndarray, list[str]]:
     """The image, or the overlay that was drawn on it, or a black ground: and what was done."""
-    labels = folder / "labels.tif"
-    shape = metadata.get("image_shape") or metadata.get("shape")
-    for path in (image, folder / image):
-        if not path.is_file():
-            continue
-        try:
-            rgb = to_rgb8(read_picture(path), metadata.get("channel"))
-        except InputError as error:
-            return _overlay(folder, labels, shape, f"The image could not be read again ({error.problem})")
-        return rgb, []
-    return _overlay(folder, labels, shape, "The image is no longer where it was")
+    try:
+        return to_rgb8(read_again(metadata), metadata.get("channel")), []
+    except InputError as error:
+        why = f"The image is not at hand ({error.problem})"
+    return _overlay(folder, folder / "labels.tif", metadata.get("image_shape"), why)
 
 
 def _overlay(folder: Path, labels: Path, shape: object, why: str) -> tuple[np.ndarray, list[str]]:
@@ -122,11 +127,10 @@ def _size(labels: Path, shape: object) -> tuple[int, int] | None:
 def _about(metadata: list[dict[str, Any]], told: dict[str, Any]) -> dict[str, Any]:
     """What all images' metadata agree on."""
     first = {**{key: value for key, value in told.items() if key != "weights"}, **metadata[0]}
-    own = ("image", "path", "warnings", "shape", "image_shape", "pixel_size")
     alike = {
         key: value
         for key, value in first.items()
-        if key not in own and all(one.get(key, value) == value for one in metadata)
+        if key not in (*NOT_TOLD, *_OWN) and all(one.get(key, value) == value for one in metadata)
     }
     # thresholds that differ between images cannot share one slider: the first image's is taken
     return {**alike, "threshold": first.get("threshold", 0.5), "keep": first.get("keep", 0.05)}
@@ -136,13 +140,13 @@ def _table(path: Path) -> pd.DataFrame:
     try:
         # ids joined by ";" look like numbers where there is one
         return pd.read_csv(path, dtype=dict.fromkeys(WORDS, str))
+    except FileNotFoundError:
+        raise InputError(path, "missing", "segment the image again") from None
     except (ValueError, pd.errors.ParserError) as error:
-        raise InputError(path, f"is no table: {str(error).splitlines()[0]}", _REMEDY) from None
+        raise InputError(path, f"is no table: {first_line(error)}", _REMEDY) from None
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
     try:
         return read_json(path)
     except (json.JSONDecodeError, UnicodeDecodeError):

@@ -11,15 +11,18 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ..data.listing import printable
 from ..errors import InputError
 from ..files import atomic_path
 from ..models.shape import ShapeMLP, shape_weights
 from .data import ExplainedImage, image_record
+from .fitting import finite, fitted
 
 LARGEST_PAGE = 19_500_000  # bytes: under the 20 MB that browsers open from disk without a pause
 _PICTURES = 12_000_000  # of them for pictures, shared evenly
@@ -27,48 +30,41 @@ _LEAST_PICTURE = 24_000  # below it an image cannot be recognized
 
 
 def write_explain(
-    path: str | Path, pages: Iterable[ExplainedImage], shape: ShapeMLP, about: dict[str, Any]
+    path: str | Path,
+    pages: Iterable[ExplainedImage],
+    shape: ShapeMLP,
+    about: dict[str, Any],
+    number: int | None = None,
 ) -> None:
     """Write the page.
 
     Args:
         path: ``*.html``, replaced as a whole.
-        pages: the images, in the order of the chooser; at least one.
+        pages: the images, in the order of the chooser; at least one. One is held at a time, if they are
+            read one after the other.
         shape: the canonical shape of the model that found the nuclei.
         about: what the page's foot tells (model, versions …), plain JSON. Two entries are used besides:
             ``threshold`` of p(s) · p(z) (0.5 where absent), ``keep``, the least p(z) in the tables.
+        number: of images; not needed where ``pages`` is a list.
 
     Raises:
         InputError: no image, or a table without the columns that are needed.
     """
-    pages = list(pages)
-    if not pages:
+    data = page_data(pages, shape, about, len(pages) if isinstance(pages, Sized) else number or 1)
+    if not data["images"]:
         raise InputError(path, "there is no image to explain", "segment at least one image")
-    data = page_data(pages, shape, about)
     with atomic_path(path) as temporary:
-        temporary.write_text(page_html(data, _title(pages)), encoding="utf-8")
+        temporary.write_text(page_html(data, _title(data["images"])), encoding="utf-8")
 
 
-def page_data(pages: list[ExplainedImage], shape: ShapeMLP, about: dict[str, Any]) -> dict[str, Any]:
-    """The data block of the page, cut to ``LARGEST_PAGE``.
-
-    Where it would be larger, first the candidates under the threshold go, then images from the end; the
-    page's notes say so.
-    """
+def page_data(
+    pages: Iterable[ExplainedImage], shape: ShapeMLP, about: dict[str, Any], number: int
+) -> dict[str, Any]:
+    """The data block of the page, cut to ``LARGEST_PAGE``; its notes say what is left out."""
     threshold = float(about.get("threshold", 0.5))
-    share = max(_PICTURES // len(pages), _LEAST_PICTURE)
-    records, notes = [image_record(page, share) for page in pages], []
-    if _bytes(records) > LARGEST_PAGE:
-        notes.append("Candidates under the threshold are left out of this page, which would be too large.")
-        records = [image_record(_without_candidates(page), share) for page in pages]
-    sizes = [_bytes([record]) for record in records]
-    fitting = sum(1 for index in range(len(sizes)) if sum(sizes[: index + 1]) <= LARGEST_PAGE)
-    if fitting < len(records):
-        notes.append(
-            f"Only the first {max(fitting, 1)} of {len(records)} images are on this page, which would be too "
-            "large; each image's own page has its nuclei."
-        )
-        records = records[: max(fitting, 1)]
+    share = max(_PICTURES // max(number, 1), _LEAST_PICTURE)
+    records = list(map(partial(image_record, picture_bytes=share), pages))
+    records, notes = fitted(records, LARGEST_PAGE) if records else ([], [])
     lowest = min(float(about.get("keep", threshold)), threshold)
     # the shape is sampled at the least level that the threshold's slider reaches
     return {
@@ -93,7 +89,7 @@ def page_html(data: dict[str, Any], title: str) -> str:
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    block = json.dumps(_finite(data), ensure_ascii=True, separators=(",", ":"), allow_nan=False, default=str)
+    block = json.dumps(finite(data), ensure_ascii=True, separators=(",", ":"), allow_nan=False, default=str)
     fields = {
         "CSP": policy,
         "TITLE": html.escape(title),
@@ -107,30 +103,9 @@ def page_html(data: dict[str, Any], title: str) -> str:
     return "".join(fields[piece] if index % 2 else piece for index, piece in enumerate(pieces))
 
 
-def _title(pages: list[ExplainedImage]) -> str:
-    return f"{pages[0].name}: nuclei" if len(pages) == 1 else f"{len(pages)} images: nuclei"
-
-
-def _without_candidates(page: ExplainedImage) -> ExplainedImage:
-    nuclei = page.nuclei
-    if "kept" in nuclei:
-        nuclei = nuclei[nuclei["kept"] == 1]
-    return ExplainedImage(page.name, page.rgb, nuclei, page.warnings, page.pixel_size, page.notes)
-
-
-def _bytes(records: list[dict]) -> int:
-    return sum(len(json.dumps(_finite(record), default=str)) for record in records)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: None in its place, all the way down."""
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, dict):
-        return {str(key): _finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
-    return value
+def _title(records: list[dict]) -> str:
+    first = printable(records[0]["name"])
+    return f"{first}: nuclei" if len(records) == 1 else f"{len(records)} images: nuclei"
 
 
 def _digest(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,18 @@ FRAME = ("tile_y", "tile_x", "tile_size")
 _REMEDY = "remove it and run the prediction again"
 
 
-def write_nuclei(path: str | Path, table: pd.DataFrame, parameters_only: bool = False) -> None:
+def write_nuclei(
+    path: str | Path, table: pd.DataFrame, parameters_only: bool = False, also: Sequence[str] = ()
+) -> None:
     """Write a table of nuclei: the same table gives the same bytes.
 
     Args:
         path: ``*.csv.gz``; replaced as a whole.
         table: rows with ``COLUMNS`` (see ``rows.nuclei_table``); other columns are left out.
         parameters_only: leave the measures out, as in the published tables.
+        also: columns to write besides, those that the table has.
     """
-    columns = list(PARAMETERS if parameters_only else COLUMNS)
+    columns = list(PARAMETERS if parameters_only else COLUMNS) + [name for name in also if name in table]
     # 9 significant digits carry a float32 exactly: masks rendered from the file are the same masks
     write_gzip(path, table[columns].to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 

@@ -14,7 +14,7 @@ from ..nuclei.fused import FusedShape
 from ..nuclei.placed import canonical_pieces
 from ..nuclei.resolve import MARGIN, merge_heads, resolve
 from ..nuclei.rows import NUMBERS
-from .doubt import words
+from .doubt import UNKNOWN, unlike_training, words
 from .labelling import Nuclei, label_image, pixel_sums
 from .result import Segmentation
 from .table import FRAME, columns_of, micron_columns, shape_columns
@@ -43,7 +43,8 @@ def assemble(found: Segmentation, threshold: float, fused: FusedShape | None = N
         fused: the shape for rendering, if at hand.
 
     Returns:
-        A new segmentation; disagreements are carried over where a nucleus has the same id.
+        A new segmentation; disagreements are those of the candidates, warnings are told anew where the
+        image is at hand.
 
     Raises:
         InputError: a threshold below the least p(z) of the candidates, or not below 1.
@@ -68,9 +69,11 @@ def assemble(found: Segmentation, threshold: float, fused: FusedShape | None = N
         for head, members, box, mask in zip(*nuclei[:4], strict=True)
         if len(members) > 1
     }
-    return replace(
+    made = replace(
         found, labels=labels, nuclei=table, candidates=candidates, metadata=metadata, unions=unions
     )
+    metadata["warnings"] = _warnings(made)
+    return made
 
 
 def counts_of(table: pd.DataFrame) -> dict[str, int]:
@@ -81,6 +84,16 @@ def counts_of(table: pd.DataFrame) -> dict[str, int]:
         "touching_border": int(table["touches_border"].sum()),
         "doubtful": int((table["doubt"] != "").sum()),
     }
+
+
+def _warnings(found: Segmentation) -> list[str]:
+    """Notes of the file, then what is unlike the training data: some of it depends on the nuclei found."""
+    metadata = found.metadata
+    if found.rgb is None:
+        return list(metadata["warnings"])
+    training = metadata["training_data"]
+    unlike = unlike_training(found.rgb, found.nuclei, training, metadata["scale"]) if training else [UNKNOWN]
+    return [*metadata["notes"], *unlike]
 
 
 def _table(
@@ -122,11 +135,7 @@ def _table(
         mean = np.nan if sums is None else sums[ids, channel] / counts[ids]
         table[f"intensity_mean-{channel}"] = mean
     table["overlap"] = nuclei.overlap
-    known = (
-        {}
-        if found.nuclei is None
-        else dict(zip(found.nuclei["id"], found.nuclei["disagreement"], strict=True))
-    )
-    table["disagreement"] = np.array([known.get(one, np.nan) for one in ids.tolist()], np.float64)
+    # kept with the candidates: a nucleus that a high threshold hides has it again at a lower one
+    table["disagreement"] = rows.get("disagreement", np.float64(np.nan))
     table["doubt"] = words(table)
     return table[columns_of(channels, bool(microns))]

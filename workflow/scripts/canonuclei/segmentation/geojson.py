@@ -44,7 +44,7 @@ def write_geojson(
 
     Args:
         path: replaced as a whole.
-        name: of the image; with it the objects' UUIDs are always the same.
+        name: of the image, and of no other; with it the objects' UUIDs are always the same.
         nuclei: ``Segmentation.nuclei``.
         shape: the canonical shape.
         threshold: of p(s) · p(z).

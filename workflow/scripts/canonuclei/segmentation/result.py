@@ -29,7 +29,8 @@ class Segmentation:
             same at every threshold, so numbers may be missing.
         candidates: ``nuclei.rows.PARAMETERS`` of every instance with p(z) ≥ ``keep`` that the tile which
             owns its centre placed; tile frames in pixels of the image (fractions, where it was rescaled);
-            ``group`` is the nucleus that it became or joined, <NA> where none.
+            ``group`` is the nucleus that it became or joined, <NA> where none; and, if it was asked for,
+            ``disagreement`` of those that were nuclei then.
         shape: the canonical shape, from which masks are drawn.
         metadata: thresholds, versions, model, scale, tiles, times, warnings; JSON-able.
         picture: the image, for the intensities, the overlay and the page; None where it is not at hand.
@@ -60,10 +61,10 @@ class Segmentation:
         return assemble(self, threshold)
 
     def write(self, folder: str | Path, explain: bool = False, ellipses: bool = False) -> None:
-        """Write labels.tif, nuclei.csv, nuclei.geojson, overlay.png, candidates.csv.gz and metadata.json.
+        """Write ``outputs.FILES``: labels, tables, outlines, shape, metadata.
 
         Args:
-            folder: of this image; made if need be. ``shape.json`` is put into the folder above it.
+            folder: of this image; made if need be.
             explain: write explain.html too.
             ellipses: polygons of ellipses in nuclei.geojson, in place of outlines.
         """

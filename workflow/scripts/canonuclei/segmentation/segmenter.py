@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data.reader import MIN_SIDE, RGB, Picture, picture_stem, read_picture, rescaled, to_rgb8
+from ..data.reader import MAX_PIXELS, MIN_SIDE, RGB, Picture, picture_stem, read_picture, rescaled, to_rgb8
+from ..data.source import source_of
 from ..errors import InputError
 from ..provenance import processor, versions
 from ..training.device import choose_device, has_bf16
 from .assemble import assemble, check_threshold, counts_of
-from .doubt import UNKNOWN, disagreement, unlike_training, words
+from .doubt import disagreement, words
 from .model import KEEP, MERGE_OVERLAP, Model, load_model
 from .network import BATCH, find_candidates, runner
 from .result import Segmentation
@@ -78,15 +80,17 @@ class Segmenter:
         Raises:
             InputError: an image that cannot be read or used, or an argument out of its range.
         """
-        check_threshold(threshold, KEEP)
+        self.check(threshold=threshold, scale=scale, diameter=diameter, pixel_size=pixel_size)
         start = time.perf_counter()
         picture = image_of(image, pixel_size)
         scale = self._scale(scale, diameter)
+        _check_scaled(picture, scale)
         rgb = to_rgb8(picture, channel)
         seen = rescaled(rgb, scale)
         overlap = min(OVERLAP, self.model.tile_size // 2)
         grid = Grid(*rgb.shape[:2], *seen.shape[:2], scale, self.model.tile_size, overlap)
         metadata = self._metadata(picture, grid, channel, limits_of(seen, self.model.settings["input"]))
+        metadata = {"name": metadata.pop("name"), **source_of(image, picture), **metadata}
         loaded = time.perf_counter()
         name = metadata["name"]
         candidates = find_candidates(self.model, seen, grid, name, KEEP, progress)
@@ -98,14 +102,29 @@ class Segmenter:
         found = assemble(found, threshold, self.model.fused)
         if doubt:
             found.nuclei["disagreement"] = self._disagreement(found, grid, seen)
+            known = found.nuclei.set_index("id")["disagreement"]
+            found.candidates["disagreement"] = found.candidates["id"].map(known).astype(np.float64)
             found.nuclei["doubt"] = words(found.nuclei)
             found.metadata["counts"] = counts_of(found.nuclei)
-        training = self.model.described.get("training_data")
-        found.metadata["warnings"] += (
-            unlike_training(rgb, found.nuclei, training, scale) if training else [UNKNOWN]
-        )
         found.metadata["seconds"]["all"] = round(time.perf_counter() - start, 3)
         return found
+
+    def check(
+        self,
+        *,
+        threshold: float = 0.5,
+        scale: float | None = None,
+        diameter: float | None = None,
+        pixel_size: float | tuple[float, float] | None = None,
+    ) -> None:
+        """What ``segment`` checks of its arguments before it looks at an image.
+
+        Raises:
+            InputError: an argument out of its range.
+        """
+        check_threshold(threshold, KEEP)
+        self._scale(scale, diameter)
+        _pair(pixel_size)
 
     def _disagreement(self, found: Segmentation, grid: Grid, seen: np.ndarray) -> np.ndarray:
         tiles = grid.tiles()
@@ -140,7 +159,6 @@ class Segmenter:
         }
         return {
             "name": picture_stem(picture.path),
-            "image": str(picture.path),
             "image_shape": [grid.height, grid.width],
             "channels": list(picture.channels),
             "channel": channel,
@@ -159,7 +177,9 @@ class Segmenter:
             "processor": processor(),
             "versions": versions("torch", "numpy", "scikit-image", "tifffile"),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "warnings": list(picture.notes),
+            "training_data": model.described.get("training_data"),
+            "notes": list(picture.notes),
+            "warnings": [],
         }
 
 
@@ -172,12 +192,25 @@ def image_of(
         InputError: as ``read_picture``; an array of another shape or type, too small, or with NaN.
     """
     picture = _of_array(np.asarray(image)) if not isinstance(image, str | Path) else read_picture(image)
+    pair = _pair(pixel_size)
+    return picture if pair is None else replace(picture, pixel_size=pair)
+
+
+def _pair(pixel_size: float | tuple[float, float] | None) -> tuple[float, float] | None:
     if pixel_size is None:
-        return picture
+        return None
     pair = np.broadcast_to(np.asarray(pixel_size, np.float64), 2)
     if not (np.isfinite(pair) & (pair > 0)).all():
         raise InputError("pixel_size", f"{pixel_size} is not more than 0", "give micrometres a pixel")
-    return Picture(picture.pixels, picture.channels, tuple(pair.tolist()), picture.path, picture.notes)
+    return float(pair[0]), float(pair[1])
+
+
+def _check_scaled(picture: Picture, scale: float) -> None:
+    height, width = (max(1, round(side * scale)) for side in picture.pixels.shape[:2])
+    if height * width > MAX_PIXELS:
+        problem = f"{width} x {height} px when its sides are taken times {scale:g}, more than {MAX_PIXELS}"
+        remedy = "choose a smaller scale (a larger diameter), or cut the image into pieces"
+        raise InputError(picture.path, problem, remedy)
 
 
 def _of_array(array: np.ndarray) -> Picture:

@@ -1,0 +1,120 @@
+"""``summary.csv`` and ``counts.csv`` of a folder of results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import InputError
+from ..files import atomic_path
+from .stored import read_metadata
+
+SUMMARY = "summary.csv"
+COUNTS = "counts.csv"
+COLUMNS = ("image", "file", "status", "count", "error")
+# Of an image: bad input, and whatever else went wrong, which may go right another time
+DONE, FAILED, CRASHED = "done", "failed", "crashed"
+_COUNTED = ("image", "count", "merged", "touching_border", "doubtful", "threshold", "scale")
+_log = logging.getLogger(__name__)
+
+
+def attempted(row: dict[str, object], error: Exception) -> dict[str, object]:
+    """A row with what kept its image from being done."""
+    if isinstance(error, InputError):
+        return row | {"status": FAILED, "error": str(error)}
+    # whatever else an image brings about (memory, disk, a fault here) must not cost the others
+    text = " ".join(str(error).split())
+    return row | {"status": CRASHED, "error": f"{row['file']}: {type(error).__name__}: {text}"}
+
+
+def summary_of(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """Rows as a table: image, file, status, count (of nuclei), error (one line)."""
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"count": "Int64"})
+
+
+def write_table(rows: pd.DataFrame, path: str | Path) -> None:
+    """A table of ``summary_of`` as CSV; bytes of a file name that are no UTF-8 are written as ``\\udce4``."""
+    with atomic_path(path) as temporary:
+        rows.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")
+
+
+def write_summary(rows: pd.DataFrame, output: str | Path, alone: bool = False) -> None:
+    """``summary.csv`` and ``counts.csv`` of an output folder.
+
+    Args:
+        rows: of ``batch.segment_images``.
+        output: the folder.
+        alone: count these images only, not those of earlier calls whose results lie there too.
+    """
+    write_table(rows, Path(output) / SUMMARY)
+    write_counts(output, set(rows["image"]) if alone else None)
+
+
+def read_summary(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """The rows of tables that ``segment_images`` gave, one after the other."""
+    kinds = {"image": str, "file": str, "status": str, "error": str, "count": "Int64"}
+    tables = [
+        pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"count": [""]}) for path in paths
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def write_counts(output: str | Path, names: set[str] | None = None) -> pd.DataFrame:
+    """``counts.csv`` of all images (or those named) whose results lie in an output folder; returns it."""
+    rows = []
+    for path in sorted(Path(output).glob("*/metadata.json")):
+        if names is not None and path.parent.name not in names:
+            continue
+        try:
+            metadata = read_metadata(path.parent)
+        except InputError as error:
+            _log.warning("not in %s: %s", COUNTS, error)
+            continue
+        rows.append([path.parent.name, *(metadata["counts"][key] for key in _COUNTED[1:5])])
+        rows[-1] += [metadata["threshold"], metadata["scale"]]
+    table = pd.DataFrame(rows, columns=list(_COUNTED))
+    with atomic_path(Path(output) / COUNTS) as temporary:
+        table.to_csv(
+            temporary, index=False, float_format="%.9g", lineterminator="\n", errors="backslashreplace"
+        )
+    return table
+
+
+def count_again(output: Path) -> None:
+    """``counts.csv``, and the counts in ``summary.csv``, after images' results have changed; no new files."""
+    if not (output / COUNTS).is_file():
+        return
+    counts = write_counts(output).set_index("image")["count"]
+    if (output / SUMMARY).is_file():
+        rows = read_summary([output / SUMMARY])
+        done = (rows["status"] == DONE) & rows["image"].isin(counts.index)
+        rows.loc[done, "count"] = rows.loc[done, "image"].map(counts).astype("Int64")
+        write_table(rows, output / SUMMARY)
+
+
+def failures(rows: pd.DataFrame, others: str = f"the others are done ({SUMMARY} lists all)") -> list[str]:
+    """One line for each image that failed, and one that counts them; none where all are done."""
+    failed = rows[rows["status"] != DONE]
+    if not len(failed):
+        return []
+    last = f"{len(failed)} of {len(rows)} images failed; {others}."
+    return [*(f"Error: {error}" for error in failed["error"]), last]
+
+
+def undone(tables: Sequence[str | Path], output: str | Path) -> list[Path]:
+    """Those of the jobs' tables with an image that crashed, or whose results are no longer there.
+
+    Args:
+        tables: of jobs.
+        output: the folder of results.
+    """
+    again = []
+    for table in map(Path, tables):
+        rows = read_summary([table])
+        there = [(Path(output) / name / "metadata.json").is_file() for name in rows["image"]]
+        if ((rows["status"] == CRASHED) | ((rows["status"] == DONE) & ~pd.Series(there, dtype=bool))).any():
+            again.append(table)
+    return again
