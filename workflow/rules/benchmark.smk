@@ -22,6 +22,7 @@ if FIGURE_RUNS["ours-cnt"]:
             instances=f"{RESULTS}/tiles/test/instances.npy",
         output:
             benchmarks=f"{SPEED}/benchmarks.csv",
+            segment=f"{SPEED}/segment.csv",
             machine=f"{SPEED}/machine.csv",
             profile=f"{SPEED}/profile.csv",
             about=f"{SPEED}/about.json",
@@ -29,10 +30,9 @@ if FIGURE_RUNS["ours-cnt"]:
             f"{LOGS}/measure_speed.log",
         conda:
             "../../envs/torch.yaml"
-        # alone: whatever else runs would be measured too
+        # alone: whatever else runs would be measured too; on the processor, so that it asks for no GPU
         threads: workflow.cores
         resources:
-            gpu=1,
             mem_mb=8000,
             runtime=120,
         params:
@@ -63,6 +63,7 @@ if FIGURE_RUNS["ours-cnt"]:
             code=code_digest(
                 "benchmarks/report.py",
                 "benchmarks/targets.py",
+                "data/placement.py",
                 "figures/benchmarks.py",
                 "figures/style.py",
                 "figures/canonuclei.mplstyle",

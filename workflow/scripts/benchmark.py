@@ -25,7 +25,7 @@ def main(folder: Path, figure: dict[str, str], text: str) -> None:
     with atomic_path(text) as temporary:
         temporary.write_text(page(tables, about_line(about)), encoding="utf-8")
     note = f"{about['processor']}, {about['threads']} threads"
-    make_figure(draw_benchmarks, figure, table=tables.benchmarks, note=note)
+    make_figure(draw_benchmarks, figure, table=tables.benchmarks, segment=tables.segment, note=note)
 
 
 if __name__ == "__main__":

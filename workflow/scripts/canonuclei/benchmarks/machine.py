@@ -1,17 +1,15 @@
-"""What the machine itself can do, and what the training step makes of it."""
+"""What the machine itself can do, and how much of it a training step asks for."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-import pandas as pd
 import torch
-from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..training.device import has_bf16
-from .network import PlainTrainer, fast_step, fast_trainer
+from .network import PlainTrainer
 
 
 def matrix_product_rate(dtype: torch.dtype, side: int, seconds: float) -> float:
@@ -34,25 +32,10 @@ def step_flops(material: dict[str, Any], encoder: str, batch: int) -> float:
     trainer = PlainTrainer(material, encoder, batch)
     data = trainer.batch()
     # the network alone: compositing is elementwise in the product, and no work for the matrix unit
-    with FlopCounterMode(display=False) as counter:
-        placed = trainer.model.instances(data["images"])
-        sum(part.sum() for part in placed).backward()
-    return counter.get_total_flops() / 1e9
-
-
-def step_profile(material: dict[str, Any], encoder: str, batch: int, steps: int = 3) -> pd.DataFrame:
-    """Where a fast step's processor time goes: ``encoder, operation, share`` (of all), by falling share."""
-    trainer = fast_trainer(material, encoder, batch)
-    for _ in range(2):
-        fast_step(trainer)
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        for _ in range(steps):
-            fast_step(trainer)
-    events = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
-    total = sum(events.values())
-    rows = [(encoder, name, round(spent / total, 4)) for name, spent in events.items()]
-    table = pd.DataFrame(rows, columns=["encoder", "operation", "share"])
-    return table.sort_values("share", ascending=False, ignore_index=True)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        trainer.model.instances(data["images"])
+    # backward costs two such products a layer; there torch's counter takes depthwise ones for full ones
+    return 3 * counter.get_total_flops() / 1e9
 
 
 def machine_rates(side: int, seconds: float) -> dict[str, float]:

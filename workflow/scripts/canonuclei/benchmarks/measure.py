@@ -35,12 +35,14 @@ class Case(NamedTuple):
         fast: the same, as the product does it.
         facts: what is known of the work only now (``present``, ``batch`` …), for its row.
         warm: a smaller call in place of a whole one, where warming up with it would take minutes.
+        operations: torch's operations tell where the time goes; otherwise Python's functions do.
     """
 
     plain: Callable[[], Any] | None
     fast: Callable[[], Any] | None
     facts: dict[str, Any] = {}
     warm: Callable[[], Any] | None = None
+    operations: bool = False
 
 
 def alternate(
@@ -135,11 +137,24 @@ def _give_back() -> None:
 
 
 def run_case(case: Case, what: str, repeats: int) -> dict[str, Any]:
-    """Measure ``what`` (``time``, ``plain`` or ``fast``: the memory of that call) of a case, here and now."""
+    """Measure ``what`` of a case, here and now.
+
+    Args:
+        case: what is measured.
+        what: ``time`` (of both ways), ``plain`` or ``fast`` (the memory of that call), or ``profile``
+            (where the fast call's time goes).
+        repeats: of ``time``.
+    """
     if what == "time":
         calls = {"plain": case.plain, "fast": case.fast}
         found = alternate({name: call for name, call in calls.items() if call}, repeats, case.warm)
         return {"seconds": found, "facts": case.facts}
+    if what == "profile":
+        from .profiles import functions, operations
+
+        (case.warm or case.fast)()
+        shares = operations(case.fast) if case.operations else functions(case.fast)
+        return {"shares": shares, "facts": case.facts}
     call = getattr(case, what)
     return {**peak_rise(call, case.warm or call), "facts": case.facts}
 
@@ -149,11 +164,13 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """``run_case`` for each of ``arguments``, one after the other, each in a process of its own.
 
-    The processes are forked from one that has loaded the libraries and computed nothing.
+    The processes are forked from one that has loaded the libraries and computed nothing. They see no GPU:
+    both ways are to run on the same device. What they say on standard error is passed on.
 
     Args:
         case: a name of ``cases.CASES``.
-        arguments: ``time``, ``plain``, ``fast`` (those that are wanted) → arguments of the case; JSON-able.
+        arguments: ``time``, ``plain``, ``fast``, ``profile`` (those that are wanted) → arguments of the
+            case; JSON-able.
         repeats: of ``time``.
         threads: of torch; 0: as it comes.
 
@@ -169,10 +186,11 @@ def measure(
         asked.write_text(json.dumps(request), encoding="utf-8")
         call = [sys.executable, "-m", "canonuclei.benchmarks.measure", str(asked), str(answered)]
         path = os.pathsep.join([str(LIBRARIES), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONPATH": path}
+        environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
         done = subprocess.run(call, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{case}: {(done.stderr or done.stdout).strip()[-2000:]}")
+        sys.stderr.write(done.stderr)
         return {what: json.loads(answered.with_suffix(f".{what}").read_text()) for what in arguments}
 
 

@@ -71,7 +71,8 @@ class PlainTrainer:
 def training_step(material: dict[str, Any], encoder: str, batch: int) -> Case:
     """A whole step on ``encoder`` from random weights; the time of a step does not go by the weights."""
     trainer, plain = fast_trainer(material, encoder, batch), PlainTrainer(material, encoder, batch)
-    return Case(plain, lambda: fast_step(trainer), {"batch": trainer.training.batch_size})
+    facts = {"batch": trainer.training.batch_size}
+    return Case(plain, lambda: fast_step(trainer), facts, operations=True)
 
 
 def lite0_vs_resnet50(material: dict[str, Any], batch: int) -> Case:

@@ -3,6 +3,10 @@
 Plain means: fp32, contiguous tensors, no compilation; the shape as three ``nn.Linear`` on the (B, N, P, ·)
 tensor of all instances and grid points; −softplus, logsigmoid, sum, ``amax``; autograd through all of it.
 Nothing that the product computes with is made here.
+
+It stands in the package and not in ``tests/``, for the rule ``benchmark`` runs it, on machines that have the
+workflow and not the tests. The tests compare with it too, and it is itself held to a version of their own, in
+NumPy and double precision, in ``tests/``.
 """
 
 from __future__ import annotations

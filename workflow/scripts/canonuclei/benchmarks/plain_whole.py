@@ -98,19 +98,25 @@ def plain_evaluation(
             if mask.any():
                 predicted.append(mask.reshape(size, size))
         true = [labels == label for label in np.unique(labels[labels > 0])]
+        shared, union = _pairs(true, predicted)
         for k in range(1, 11):
-            matched[k - 1] += _matched(true, predicted, k)
+            matched[k - 1] += _matched(shared, union, k)
     return matched
 
 
-def _matched(true: list[np.ndarray], predicted: list[np.ndarray], tenths: int) -> int:
-    if not true or not predicted:
-        return 0
-    gain = np.zeros((len(true), len(predicted)))
+def _pairs(true: list[np.ndarray], predicted: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of intersection and union of every pair, (true, predicted): once for all thresholds."""
+    shared, union = np.zeros((2, len(true), len(predicted)), np.int64)
     for i, one in enumerate(true):
         for j, other in enumerate(predicted):
-            intersection, union = (one & other).sum(), (one | other).sum()
-            if 10 * intersection >= tenths * union:
-                gain[i, j] = 1 + intersection / union / (2 * min(gain.shape))
+            shared[i, j], union[i, j] = (one & other).sum(), (one | other).sum()
+    return shared, union
+
+
+def _matched(shared: np.ndarray, union: np.ndarray, tenths: int) -> int:
+    if not shared.size:
+        return 0
+    # as many pairs as can be, of equally many those with the largest IoU
+    gain = np.where(10 * shared >= tenths * union, 1 + shared / union / (2 * min(shared.shape)), 0.0)
     rows, columns = linear_sum_assignment(gain, maximize=True)
     return int((gain[rows, columns] > 0).sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 import numpy as np
@@ -9,8 +11,10 @@ import numpy as np
 from .measure import Case
 
 
-def busy(plain_ms: float, fast_ms: float, plain_mib: int, fast_mib: int) -> Case:
-    """Calls that sleep and fill memory as they are told."""
+def busy(plain_ms: float, fast_ms: float, plain_mib: int, fast_mib: int, say: str = "") -> Case:
+    """Calls that sleep and fill memory as they are told, and say an environment variable's value."""
+    if say:
+        print(f"{say}: {os.environ.get(say)!r}", file=sys.stderr)
 
     def call(ms: float, mib: int) -> None:
         filled = np.ones(mib << 20, np.uint8)

@@ -13,13 +13,13 @@ import torch
 from . import machine
 from .material import prepare, settings_of
 from .measure import measure, medians
-from .targets import COLUMNS
+from .targets import COLUMNS, OF_ROW, Tables
 
 MACHINE_COLUMNS = ("what", "encoder", "value", "unit")
 # Points × instances × tiles that the plain way is given at once: it holds some 1.5 GB then
 MOST = 1 << 23
 BATCH = {"compositing_train": 16, "compositing_inference": 4}
-# Operations of a step that the table of profiles keeps
+# Operations or functions of a row that the table of profiles keeps
 PROFILED = 12
 
 
@@ -32,6 +32,7 @@ class Item(NamedTuple):
     n: int | None = None
     grid: int | None = None
     plain: bool = True
+    profiled: bool = False
 
 
 def items(sizes: Mapping[str, Any], network: Mapping[str, int]) -> list[Item]:
@@ -47,18 +48,22 @@ def items(sizes: Mapping[str, Any], network: Mapping[str, int]) -> list[Item]:
     found += _compositing("compositing_inference", sizes, network["n"], network["size"])
     fixed = {"n": network["n"], "grid": network["grid"]}
     batch = {"batch": network["batch"]}
-    found += [Item("training_step", {"encoder": name, **batch}, name, **fixed) for name in encoders]
+    found += [
+        Item("training_step", {"encoder": name, **batch}, name, **fixed, profiled=True) for name in encoders
+    ]
     if {"efficientnet-lite0", "resnet50"} <= set(encoders):
         found.append(Item("lite0_vs_resnet50", batch, "efficientnet-lite0", **fixed))
     largest, sides = encoders[-1], sizes["prediction_sides"]
     wanted = [(largest, side) for side in sides] + [(name, min(sides)) for name in encoders[:-1]]
     for name, side in wanted:
         arguments = {"encoder": name, "side": side}
-        found.append(Item("prediction", arguments, name, network["n"], side))
-    found += [
-        Item("evaluation", {"tiles": tiles}, "", network["n"], network["size"])
-        for tiles in sizes["evaluation_tiles"]
-    ]
+        profiled = (name, side) == (largest, max(sides))
+        found.append(Item("prediction", arguments, name, network["n"], side, profiled=profiled))
+    for tiles in sizes["evaluation_tiles"]:
+        profiled = tiles == max(sizes["evaluation_tiles"])
+        found.append(
+            Item("evaluation", {"tiles": tiles}, "", network["n"], network["size"], profiled=profiled)
+        )
     return found + [
         Item("segment", {"side": side}, network["encoder"], network["n"], side, plain=False)
         for side in sizes["segment_sides"]
@@ -73,7 +78,8 @@ def _compositing(what: str, sizes: Mapping[str, Any], n: int, grid: int) -> Iter
         # the largest batch up to the paper's that the plain way can hold
         batch = max(1, min(BATCH[what], MOST // (instances * points * points)))
         arguments = {"n": instances, "grid": points, "batch": batch, "present": present}
-        yield Item(what, arguments, "", instances, points)
+        targeted = (instances, points) == (n, grid)
+        yield Item(what, arguments, "", instances, points, profiled=targeted)
 
 
 def run_item(
@@ -82,7 +88,8 @@ def run_item(
     """Measure a row.
 
     Returns:
-        The row (``COLUMNS``), and what was found beside it: ``peak``, the whole process's with the fast way.
+        The row (``COLUMNS``), and what was found beside it: ``peak``, the whole process's with the fast way;
+        ``profile``, rows of ``profile.csv``; ``kernel`` of compositing, where there is any.
     """
     arguments = {"material": material, **item.arguments}
     # memory of one process: what several share would be counted once or never
@@ -90,6 +97,8 @@ def run_item(
     wanted = {"time": _processes(arguments, threads), "fast": alone}
     if item.plain:
         wanted["plain"] = alone
+    if item.profiled:
+        wanted["profile"] = alone
     found = measure(item.what, wanted, repeats, threads)
     ms, facts = medians(found["time"]["seconds"]), found["time"]["facts"]
     values = {"what": item.what, "encoder": item.encoder, "n": item.n, "grid": item.grid}
@@ -98,7 +107,11 @@ def run_item(
     if item.plain:
         values |= {"plain_ms": round(ms["plain"], 3), "plain_mib": round(found["plain"]["rise"], 1)}
         values["ratio"] = round(ms["plain"] / ms["fast"], 2)
-    return {name: values.get(name) for name in COLUMNS}, {"peak": found["fast"]["peak"]}
+    shares = found["profile"]["shares"] if item.profiled else []
+    named = {name: values.get(name) for name in OF_ROW}
+    profile = [named | {"operation": operation, "share": share} for operation, share in shares]
+    beside = {"peak": found["fast"]["peak"], "profile": profile, "kernel": facts.get("kernel")}
+    return {name: values.get(name) for name in COLUMNS}, beside
 
 
 def _processes(arguments: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -114,7 +127,7 @@ def run(
     threads: int,
     scratch: Path,
     tell: Callable[[str], None] = print,
-) -> dict[str, pd.DataFrame]:
+) -> tuple[Tables, dict[str, Any]]:
     """Measure everything.
 
     Args:
@@ -128,7 +141,7 @@ def run(
         tell: takes a line of progress.
 
     Returns:
-        ``benchmarks`` (``COLUMNS``), ``machine`` (``MACHINE_COLUMNS``) and ``profile``.
+        The tables, and what was found beside them: ``compositing``, ``compiled`` or ``chunked``.
     """
     torch.set_num_threads(threads)
     material = prepare(weights, tiles, dict(prediction), scratch)
@@ -139,34 +152,47 @@ def run(
         "batch": settings["training"]["batch_size"],
     }
     wanted = items(sizes, network)
-    rows, peaks = [], {}
+    rows, profiles, peaks, kernels = [], [], {}, set()
     for number, item in enumerate(wanted, start=1):
         row, beside = run_item(item, material, sizes["repeats"], threads)
         rows.append(row)
+        profiles += beside["profile"]
+        kernels |= {beside["kernel"]} - {None}
         if item.what == "training_step":
             peaks[item.encoder] = beside["peak"], row["fast_ms"]
         plain = "" if row["plain_ms"] is None else f"plain {row['plain_ms']:.1f} ms, "
         place = f"{item.encoder} n={item.n} grid={item.grid}".strip()
         tell(f"{number} of {len(wanted)}: {item.what} {place}: {plain}fast {row['fast_ms']:.1f} ms")
     rates = machine.machine_rates(sizes["matrix_side"], 0.1 * sizes["repeats"])
-    tables = _beside(material, sizes, network["batch"], threads, peaks, rates)
-    return {"benchmarks": pd.DataFrame(rows, columns=COLUMNS), **tables}
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    segment = table["what"] == "segment"
+    tables = Tables(
+        benchmarks=table[~segment].reset_index(drop=True),
+        segment=table[segment].reset_index(drop=True),
+        machine=_machine(material, sizes, network["batch"], threads, peaks, rates),
+        profile=_first(pd.DataFrame(profiles, columns=[*OF_ROW, "operation", "share"])),
+    )
+    return tables, {"compositing": " and ".join(sorted(kernels))}
 
 
-def _beside(
+def _first(profile: pd.DataFrame) -> pd.DataFrame:
+    """One profile a row: where all that a trained network places is present, two rows are the same."""
+    return profile.groupby(list(OF_ROW), dropna=False, sort=False).head(PROFILED).reset_index(drop=True)
+
+
+def _machine(
     material: dict[str, Any],
     sizes: Mapping[str, Any],
     batch: int,
     threads: int,
     peaks: Mapping[str, tuple[float, float]],
     rates: Mapping[str, float],
-) -> dict[str, pd.DataFrame]:
-    """The machine's rates, and of each encoder's step: its arithmetic, its shares, the peak, the profile."""
+) -> pd.DataFrame:
+    """The machine's rates, and of each encoder's step: its arithmetic, its shares, the peak."""
     rows = [("matmul_fp32", "", rates["matmul_fp32"], "GFLOP/s")]
     rows += [("matmul_bf16", "", rates["matmul_bf16"], "GFLOP/s"), ("threads", "", threads, "")]
     timed = partial(_time_alone, repeats=sizes["repeats"], threads=threads)
     read_ms = timed("read_batch", {"material": material, "batch": batch})
-    profiles = []
     for encoder, (peak, step_ms) in peaks.items():
         arguments = {"material": material, "encoder": encoder, "batch": batch}
         loss_ms = timed("loss_alone", arguments)
@@ -181,10 +207,9 @@ def _beside(
             ("input_share_of_step", encoder, 100 * read_ms / step_ms, "%"),
             ("training_peak", encoder, peak, "MiB"),
         ]
-        profiles.append(machine.step_profile(material, encoder, batch).head(PROFILED))
     table = pd.DataFrame(rows, columns=MACHINE_COLUMNS)
     table["value"] = table["value"].astype(float).round(2)
-    return {"machine": table, "profile": pd.concat(profiles, ignore_index=True)}
+    return table
 
 
 def _time_alone(case: str, arguments: Mapping[str, Any], repeats: int, threads: int) -> float:

@@ -8,16 +8,27 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..data.placement import place
+
+# Tile and overlap of `prediction`, px, and how much its time may grow beyond its number of tiles
+TILE, OVERLAP, SLACK = 128, 64, 1.1
+# How many times the tiles of a 512×512 image a 1024×1024 one has: overlapping tiles grow faster than the area
+GROWTH = (len(place(1024, TILE, OVERLAP)) / len(place(512, TILE, OVERLAP))) ** 2
+GB_PER_MIB = 2**20 / 1e9
+
+# What a row is about, and what was measured
+OF_ROW = ("what", "encoder", "n", "present", "grid", "batch")
 COLUMNS = (
-    *("what", "encoder", "n", "present", "grid", "batch"),
+    *OF_ROW,
     *("plain_ms", "fast_ms", "ratio", "plain_mib", "fast_mib"),
 )
 
 
 class Tables(NamedTuple):
-    """What was measured: ``suite.run`` writes the three."""
+    """What was measured, as ``suite.run`` gives it; ``segment`` has the columns of ``benchmarks``."""
 
     benchmarks: pd.DataFrame
+    segment: pd.DataFrame
     machine: pd.DataFrame
     profile: pd.DataFrame
 
@@ -78,7 +89,13 @@ def _memory(what: str) -> Callable[[Tables], float]:
 
 def _peak(tables: Tables) -> float:
     peaks = tables.machine[tables.machine["what"] == "training_peak"]["value"]
-    return float(peaks.max()) / 1024 if len(peaks) else np.nan
+    return float(peaks.max()) * GB_PER_MIB if len(peaks) else np.nan
+
+
+def _growth(tables: Tables) -> float:
+    """Time of predicting 1024×1024 by that of 512×512, fast, ResNet-50."""
+    small, large = (tables.row("prediction", encoder="resnet50", grid=side) for side in (512, 1024))
+    return np.nan if small is None or large is None else float(large["fast_ms"]) / float(small["fast_ms"])
 
 
 TARGETS = (
@@ -99,6 +116,10 @@ TARGETS = (
     Target(
         *("prediction of 1024×1024, ResNet-50", 3, 1.5),
         *(_of("prediction", "fast_ms", 0.001, encoder="resnet50", grid=1024), " s", False),
+    ),
+    Target(
+        f"prediction linear in area: time by that of 512×512, with {GROWTH:.3g} × the tiles",
+        *(SLACK * GROWTH, GROWTH, _growth, " ×", False),
     ),
     Target(
         *("evaluation of 812 tiles, one approach, ten thresholds", 10, 3),

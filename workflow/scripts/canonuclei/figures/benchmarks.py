@@ -12,11 +12,12 @@ from .style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, add_note, say_em
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
 
 
-def draw_benchmarks(table: pd.DataFrame, note: str = "") -> Figure:
+def draw_benchmarks(table: pd.DataFrame, segment: pd.DataFrame, note: str = "") -> Figure:
     """Four panels: compositing over N and over the grid, images over their area, memory of images.
 
     Args:
         table: benchmarks.csv.
+        segment: segment.csv.
         note: the line under the figure.
     """
     figure, grid = plt.subplots(2, 2, figsize=(8.4, 6.6), layout="constrained")
@@ -34,11 +35,12 @@ def draw_benchmarks(table: pd.DataFrame, note: str = "") -> Figure:
             _pair(axes, rows[over], rows, "ms", COLOURS[number], name, per=rows["batch"])
         axes.set(xlabel=label, ylabel="ms a tile")
         axes.set_title(f"Compositing over {label}")
-    images = table[table["what"].isin(["prediction", "segment"])]
+    predictions = table[table["what"] == "prediction"]
+    images = [rows for part in (predictions, segment) for _, rows in part.groupby("encoder", sort=False)]
     for axes, unit in ((grid[1, 0], "ms"), (grid[1, 1], "mib")):
-        for number, ((what, encoder), rows) in enumerate(images.groupby(["what", "encoder"], sort=False)):
-            rows = rows.sort_values("grid")
-            _pair(axes, (rows["grid"] / 1000) ** 2, rows, unit, COLOURS[number], f"{what}, {encoder}")
+        for number, rows in enumerate(images):
+            rows, name = rows.sort_values("grid"), ", ".join(rows.iloc[0][["what", "encoder"]])
+            _pair(axes, (rows["grid"] / 1000) ** 2, rows, unit, COLOURS[number], name)
         axes.set(xlabel="area of the image, megapixels")
         axes.set_ylabel("seconds" if unit == "ms" else "rise of the peak, MiB")
         axes.set_title("Whole images: " + ("time" if unit == "ms" else "memory"))

@@ -159,6 +159,12 @@ def _winners_chunked(w1, b1, w2, b2, w3, b3, lower, t, log_presence, rows) -> Te
     return torch.cat(found).view(lower.shape[0], len(points))
 
 
+def kernel(compiled: bool = True) -> str:
+    """``compiled`` or ``chunked``: by which kernel ``compose`` works in this process, once it was called."""
+    winners = _winners(compiled)
+    return "chunked" if getattr(winners, "kernel", winners) is _winners_chunked else "compiled"
+
+
 @functools.cache
 def _winners(compiled: bool):
     if not compiled:
