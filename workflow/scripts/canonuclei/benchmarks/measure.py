@@ -186,7 +186,9 @@ def measure(
         asked.write_text(json.dumps(request), encoding="utf-8")
         call = [sys.executable, "-m", "canonuclei.benchmarks.measure", str(asked), str(answered)]
         path = os.pathsep.join([str(LIBRARIES), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
+        # torch's profiler says that there is no GPU, and when it begins and ends
+        quiet = {"CUDA_VISIBLE_DEVICES": "", "KINETO_LOG_LEVEL": "99"}
+        environment = {**os.environ, "PYTHONPATH": path, **quiet}
         done = subprocess.run(call, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{case}: {(done.stderr or done.stdout).strip()[-2000:]}")
