@@ -182,3 +182,13 @@ def test_the_page_is_made_with_it(images: Path, loaded: Segmenter, tmp_path: Pat
 
     main(["explain", str(tmp_path / "out")])
     assert "<html" in (tmp_path / "out" / "explain.html").read_text()
+
+
+def test_warnings_and_the_embedded_model_are_told(
+    images: Path, loaded: Segmenter, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    main(["segment", str(images / "a.png"), "--output", str(tmp_path / "out"), "--quiet", "--no-explain"])
+    told = capsys.readouterr().err
+    warnings = json.loads((tmp_path / "out" / "a" / "metadata.json").read_text())["warnings"]
+    assert warnings and all(f"a.png: {warning}" in told for warning in warnings)
+    assert "Embedded model: " in told

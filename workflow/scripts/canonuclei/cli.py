@@ -52,6 +52,8 @@ def _segment(chosen: argparse.Namespace) -> int:
         pixel_size=chosen.pixel_size,
         doubt=chosen.doubt,
     )
+    if chosen.model is None:
+        print(f"Embedded model: {segmenter.model.described.get('label', 'unnamed')}", file=sys.stderr)
     write_summary(rows, chosen.output)
     faults = failures(rows)
     print("\n".join(faults), end="\n" if faults else "", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ def segment_images(
                 found = segmenter.segment(path, progress=progress, **options)
                 found.write(folder, explain)
                 row["count"] = len(found.nuclei)
+                for warning in found.metadata["warnings"]:
+                    tqdm.write(f"{path}: {warning}", file=sys.stderr)
             except Exception as error:
                 row = attempted(row, error)
                 # results of an earlier call must not pass for those of an image that now fails
