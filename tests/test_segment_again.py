@@ -19,6 +19,7 @@ def test_rethreshold_without_the_image_or_with_another(images, loaded, tmp_path,
     out = tmp_path / "out"
     monkeypatch.chdir(images)
     assert segment("a.png", out) == 0
+    capsys.readouterr()  # what segmenting says
     monkeypatch.chdir(tmp_path)
     assert call("rethreshold", out, "--threshold", 0.4) == 0
     assert pd.read_csv(out / "a" / "nuclei.csv")["intensity_mean-0"].notna().all()
