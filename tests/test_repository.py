@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-import config_table
 import rule_graph
 from canonuclei.settings import run_names
+from in_step import replaced
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -147,9 +147,7 @@ def test_scripts_of_the_readmes_table_exist():
 def test_rule_graph_of_the_readme_is_in_step():
     graph = snakemake("--rulegraph", "mermaid-js")
     assert graph.returncode == 0, graph.stderr[-2000:]
-    assert config_table.replaced(README, "rule graph", rule_graph.tidy(graph.stdout)) == README, (
-        "run: make docs"
-    )
+    assert replaced(README, "rule graph", rule_graph.tidy(graph.stdout)) == README, "run: make docs"
 
 
 def test_every_rule_is_in_one_place_and_has_a_message():

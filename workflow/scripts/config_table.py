@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from canonuclei.validation import load_schema
+from in_step import put
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = REPOSITORY / "config" / "README.md"
-BEGIN, END = "<!-- {name}: begin -->", "<!-- {name}: end -->"
 LIMITS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
 
 
@@ -78,22 +78,10 @@ def table(schema: dict[str, Any], config: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def replaced(text: str, name: str, new: str) -> str:
-    """``text`` with what stands between the marks of ``name`` replaced."""
-    begin, end = BEGIN.format(name=name), END.format(name=name)
-    before, rest = text.split(begin)
-    return f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}"
-
-
 def main(check: bool = False) -> int:
     """Write the table, or tell whether it is in step (0) or not (1)."""
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
-    old = README.read_text(encoding="utf-8")
-    new = replaced(old, "keys", table(load_schema(), config))
-    if check:
-        return int(old != new)
-    README.write_text(new, encoding="utf-8")
-    return 0
+    return put(README, "keys", table(load_schema(), config), check)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from config_table import replaced
+from in_step import put
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -22,9 +22,7 @@ def tidy(graph: str) -> str:
 
 def main(graph: str) -> None:
     """Put ``graph`` in its place in the README."""
-    README.write_text(
-        replaced(README.read_text(encoding="utf-8"), "rule graph", tidy(graph)), encoding="utf-8"
-    )
+    put(README, "rule graph", tidy(graph))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from canonuclei.benchmarks.report import about_line, read_tables, readme_section
-from config_table import replaced
+from in_step import put
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = REPOSITORY / "README.md"
@@ -25,12 +25,7 @@ def section(published: Path) -> str:
 
 def main(check: bool = False) -> int:
     """Write the table, or tell whether it is in step (0) or not (1)."""
-    old = README.read_text(encoding="utf-8")
-    new = replaced(old, "benchmarks", section(PUBLISHED))
-    if check:
-        return int(old != new)
-    README.write_text(new, encoding="utf-8")
-    return 0
+    return put(README, "benchmarks", section(PUBLISHED), check)
 
 
 if __name__ == "__main__":
