@@ -12,7 +12,8 @@ from skimage.draw import disk
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.models.shape import ShapeMLP
-from canonuclei.nuclei.fused import FusedShape, grid_rows
+from canonuclei.models.transform import grid_points
+from canonuclei.nuclei.fused import FusedShape
 from canonuclei.nuclei.measures import ShapeMeasures, measure
 from canonuclei.segmentation.doubt import object_diameter, unlike_training, words
 from canonuclei.segmentation.turns import TURNS, Ellipses, best_iou, disagreement, turned, turned_back
@@ -53,7 +54,7 @@ def tile(y: float = 0, x: float = 0, size: float = SIZE) -> pd.DataFrame:
 @pytest.mark.parametrize("turn", TURNS)
 def test_the_matrix_of_a_turn_is_what_it_does_to_pixels(turn: tuple[bool, bool, bool]):
     lower, t, _ = instances(1)
-    shape, points = FusedShape(lopsided(), np.float64), grid_rows(SIZE, SIZE, np.float64)
+    shape, points = FusedShape(lopsided(), np.float64), grid_points(SIZE, SIZE).double().numpy().T
     there = shape.logit(lower[0] @ points + t[0][:, None]).reshape(1, SIZE, SIZE)
     # L Bᵀ is no longer triangular; drawn here, the instance is what was drawn there, turned back
     here = shape.logit(lower[0] @ turned_back(turn).T @ points + t[0][:, None]).reshape(1, SIZE, SIZE)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from skimage.io import imsave
 
+from about_runs import RUN
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.evaluation.approaches import score_run
@@ -20,14 +21,6 @@ from canonuclei.figures.f1_over_iou import NO_CURVE, draw_f1_over_iou
 from canonuclei.figures.material import choose_simple_tile, choose_tiles, with_counts
 from canonuclei.nuclei.rle_file import rle_tile, write_rle
 
-RUN = {
-    "run": "r",
-    "encoder": "tiny",
-    "epochs": 2,
-    "tiles_per_epoch": None,
-    "start": "none",
-    "input_size": None,
-}
 ABOUT = {"dataset": "mine", "official": False, "simulated": False, "runs": [RUN]}
 NUCLEI = {"a": 6, "b": 4}
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from skimage.io import imsave
 
+from about_runs import RUN
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
@@ -25,14 +26,6 @@ from canonuclei.nuclei.rows import nuclei_table
 from canonuclei.nuclei.tables import write_nuclei, write_shape
 
 SIZES = {"a": (200, 260), "b": (100, 90), "empty": (128, 128)}
-RUN = {
-    "run": "r",
-    "encoder": "tiny",
-    "epochs": 2,
-    "tiles_per_epoch": None,
-    "start": "none",
-    "input_size": None,
-}
 ABOUT = {"dataset": "demo", "official": False, "simulated": True, "runs": [RUN]}
 
 

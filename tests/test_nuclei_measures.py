@@ -12,7 +12,7 @@ from canonuclei.models.transform import grid_points, to_canonical
 from canonuclei.nuclei.fused import FusedShape
 from canonuclei.nuclei.measures import MEASURES, ShapeMeasures, describe_shape, measure
 from canonuclei.nuclei.render import render_instances
-from canonuclei.nuclei.union import union_measures
+from canonuclei.nuclei.union import group_measures
 
 
 def disc(radius: float = 0.5, sharpness: float = 10.0) -> ShapeMLP:
@@ -172,7 +172,11 @@ def test_measures_of_a_union_equal_regionprops() -> None:
     lower = np.tile(np.array([[4.0, 0.0], [1.0, 5.0]]), (2, 1, 1))
     t = -np.einsum("nij,nj->ni", lower, np.array([[0.0, 0.0], [0.1, 0.08]]))
     p = np.array([0.9, 0.8])
-    values = union_measures(lower, t, p, FusedShape(shape), ShapeMeasures.of(shape), 1024, 10, 20)
+    place = np.array([[1024], [10], [20]])
+    measures = group_measures(
+        lower, t, p, np.array([0, 0]), FusedShape(shape), ShapeMeasures.of(shape), *place
+    )
+    values = {name: float(value[0]) for name, value in measures.items()}
     region = regionprops(render_instances(lower, t, p, shape, 1024, 1024).any(axis=0).astype(np.uint8))[0]
     assert values["area"] == pytest.approx(region.area, rel=5e-3)
     assert values["centroid-0"] == pytest.approx(region.centroid[0] + 10, abs=0.3)

@@ -9,12 +9,12 @@ from PIL import Image, PngImagePlugin
 
 from ..errors import InputError
 
-# Of the published images the largest has 1.5 million pixels
-MAX_PIXELS = 64 * 2**20
+# Of the published images the largest has 1.5 million pixels; images of one's own may be larger (`reader`)
+MAX_ARCHIVED_PIXELS = 64 * 2**20
 REMEDY = "get the file again, or save the image as PNG of 8 or 16 bit"
 
 
-def decode_rgb(data: bytes, where: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_rgb(data: bytes, where: str, max_pixels: int = MAX_ARCHIVED_PIXELS) -> np.ndarray:
     """Decode a PNG into uint8 (H, W, 3).
 
     Takes 1, 2, 4, 8 and 16 bit; grey, grey with alpha, RGB, RGBA and palette. Grey is repeated in the three
@@ -40,7 +40,7 @@ def decode_rgb(data: bytes, where: str, max_pixels: int = MAX_PIXELS) -> np.ndar
         raise InputError(where, f"image cut short or broken: {_line(error)}", REMEDY) from None
 
 
-def decode_samples(data: bytes, where: str, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, dict]:
+def decode_samples(data: bytes, where: str, max_pixels: int) -> tuple[np.ndarray, dict]:
     """Decode a PNG's samples as they are: uint8 or uint16 (H, W, 1 or 3), alpha dropped, and Pillow's info.
 
     Palettes become colours, 2 and 4 bit are spread to 0…255. Args and errors
@@ -57,7 +57,7 @@ def decode_samples(data: bytes, where: str, max_pixels: int = MAX_PIXELS) -> tup
         raise InputError(where, f"image cut short or broken: {_line(error)}", REMEDY) from None
 
 
-def decode_mask(data: bytes, where: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_mask(data: bytes, where: str, max_pixels: int = MAX_ARCHIVED_PIXELS) -> np.ndarray:
     """Decode a nucleus's mask: bool (H, W), true where any colour channel is not 0 (see `decode_rgb`)."""
     image = _open(data, where, max_pixels)
     try:

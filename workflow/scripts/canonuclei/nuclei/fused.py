@@ -100,13 +100,6 @@ class FusedShape:
         return out
 
 
-def grid_rows(height: int, width: int, dtype: type = np.float32) -> np.ndarray:
-    """Centres of a grid's pixels over [−1, 1]² as rows, (2, height · width): ``grid_points`` in numpy."""
-    y = (2 * np.arange(height, dtype=dtype) + 1) / height - 1
-    x = (2 * np.arange(width, dtype=dtype) + 1) / width - 1
-    return np.stack([np.tile(x, height), np.repeat(y, width)]).astype(dtype)
-
-
 def to_numpy(value: object, dtype: type = np.float32) -> np.ndarray:
     """A tensor (on any device) or an array as a numpy array."""
     if hasattr(value, "detach"):

@@ -13,24 +13,6 @@ _SAMPLES = 192
 _GROUPS = 64  # at a time: bounds the memory at some 30 MB
 
 
-def union_measures(
-    lower: np.ndarray,
-    t: np.ndarray,
-    p: np.ndarray,
-    shape: FusedShape,
-    measures: ShapeMeasures,
-    tile_size: int = 128,
-    tile_y: int = 0,
-    tile_x: int = 0,
-    threshold: float = 0.5,
-) -> dict[str, float]:
-    """``group_measures`` of one group: a number by name; the place's arguments are numbers."""
-    place = (np.array([value]) for value in (tile_size, tile_y, tile_x))
-    group = np.zeros(len(p), np.int64)
-    values = group_measures(lower, t, p, group, shape, measures, *place, threshold)
-    return {name: float(value[0]) for name, value in values.items()}
-
-
 def group_measures(
     lower: np.ndarray,
     t: np.ndarray,
