@@ -21,6 +21,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/segment.smk"
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/tuning.smk"
 
 
 rule all:

@@ -24,6 +24,7 @@ NETWORK = {
     "diagonal": "exp",
     "initial_radius": 8.0,
     "initial_presence": 0.1,
+    "feature_scale": None,
     "head_std": 0.01,
     "centre_spread": 0.25,
     "shape_radius": 0.5,
@@ -251,6 +252,21 @@ def test_every_choice_of_the_heads_learns(change):
         optimizer.step()
         losses_seen.append(float(loss.detach()))
     assert losses_seen[-1] < losses_seen[0]
+
+
+def test_scaled_features_reach_the_heads():
+    network = {**NETWORK, "feature_scale": 3.0}
+    scaled = CanonicalModel(build_encoder("tiny"), 0.01, network, LOSS, compiled=False).eval()
+    plain = CanonicalModel(scaled.encoder, 0.01, NETWORK, LOSS, compiled=False).eval()
+    # with weights that make up for the factor, the two are the same network
+    factor = 3.0 / math.sqrt(scaled.encoder.channels)
+    state = {name: value.clone() for name, value in scaled.state_dict().items()}
+    for name in ("transform_head.weight", "presence_head.weight"):
+        state[name] *= factor
+    plain.load_state_dict(state)
+    images = torch.rand(2, 3, 128, 128)
+    for one, other in zip(scaled.predict(images), plain.predict(images), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
 
 
 def test_frozen_batch_norm_keeps_its_statistics():

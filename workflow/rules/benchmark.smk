@@ -82,7 +82,10 @@ if FIGURE_RUNS["ours-cnt"]:
             f"{LOGS}/publish_benchmarks.log",
         conda:
             "../../envs/torch.yaml"
+        params:
+            published="results/published/benchmarks",
+            then="`make docs` puts their table into README.md",
         message:
             "Publishing what was measured"
         script:
-            "../scripts/publish_benchmarks.py"
+            "../scripts/publish_folder.py"

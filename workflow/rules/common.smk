@@ -8,6 +8,7 @@ from canonuclei.data.listing import listed_files
 from canonuclei.errors import InputError, one_line_errors
 from canonuclei.provenance import code_digest
 from canonuclei.settings import parse_run, run_names, run_settings, supervision
+from canonuclei.tuning.trials import change_of, trial_run
 from canonuclei.validation import validate_config
 
 with one_line_errors():
@@ -131,6 +132,30 @@ def instance_labels(wildcards):
     if supervision_of(wildcards) == "instances":
         return f"{RESULTS}/tiles/train/instances.npy"
     return []
+
+
+def trial_of(wildcards):
+    """What a trial trains, and with which settings."""
+    with one_line_errors():
+        return trial_run(config, wildcards.trial)
+
+
+def about_trial(wildcards):
+    """What the table says of a trial."""
+    trial = config["tuning"]["trials"][wildcards.trial]
+    return {"on": trial.get("on"), "why": trial["why"], "change": change_of(trial)}
+
+
+def trial_weights(wildcards):
+    """The pretrained weights that a trial starts from, if it does."""
+    run = trial_of(wildcards)
+    pretrained = run["settings"]["encoder"]["weights"] == "imagenet" and run["encoder"] != "tiny"
+    return f"resources/weights/{run['encoder']}.safetensors" if pretrained else []
+
+
+def trial_code(wildcards):
+    """Digest of the code that makes a trial's weights."""
+    return code_digest(*TRAINING_CODE, *MODEL_CODE[trial_of(wildcards)["model"]])
 
 
 def predicted_by(runs):

@@ -5,6 +5,7 @@ Not a rule: ``python workflow/scripts/check_doubt.py results/<dataset>/runs/<run
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,13 +27,15 @@ from canonuclei.training.records import load_weights
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 
 
-def nuclei_of(tiles: Tiles, index: int, network: torch.nn.Module, limits: np.ndarray) -> pd.DataFrame:
+def nuclei_of(
+    tiles: Tiles, index: int, network: torch.nn.Module, limits: np.ndarray, seen: dict[str, Any]
+) -> pd.DataFrame:
     """The nuclei of one tile with p, overlap, disagreement, and whether each matches at IoU 0.5."""
     pixels, size = tiles.images[index][None], tiles.size
 
     def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         with torch.no_grad():
-            found = network.predict(to_network(normalized(images, limits)))
+            found = network.predict(to_network(normalized(images, limits, seen)))
         return found.lower.numpy(), found.t.numpy(), found.presence.numpy()
 
     # the tile by itself, as if it were an image; its own cell is all of it, and nuclei may reach beyond
@@ -87,7 +90,7 @@ def main() -> None:
         tiles = read_tiles(run.folder.resolve().parents[1] / "tiles" / "test", instances=True)
     limits = scale_limits(tiles.table, settings["input"])
     order = np.random.default_rng(0).permutation(len(tiles))[: chosen.tiles or None]
-    parts = [nuclei_of(tiles, i, network, limits[[i]]) for i in tqdm(np.sort(order))]
+    parts = [nuclei_of(tiles, i, network, limits[[i]], settings["input"]) for i in tqdm(np.sort(order))]
     print(report(pd.concat(parts, ignore_index=True)))
 
 

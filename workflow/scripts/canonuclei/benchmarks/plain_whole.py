@@ -19,6 +19,7 @@ from ..data.placement import place
 from ..inputs import normalized, to_network
 from ..models.shape import ShapeMLP
 from ..models.transform import grid_points, to_canonical
+from ..segmentation.tiling import limits_of
 from .plain import plain_instances_masks, plain_log_shape
 
 # Tiles at a time: 128 instances at 128 × 128 points of two tiles hold half a gigabyte
@@ -45,13 +46,13 @@ def plain_prediction(
         size: side of a tile, px.
         overlap: of tiles, px.
     """
-    limits = np.percentile(image, settings["input"]["percentiles"]).astype(np.float32)[None]
+    limits = limits_of(image, settings["input"])
     threshold, rows = settings["prediction"]["threshold"], []
     tiles = list(cut(image, size, overlap))
     for start in range(0, len(tiles), BATCH):
         part = tiles[start : start + BATCH]
         pixels = np.stack([tile for _, _, tile in part])
-        batch = to_network(normalized(pixels, limits)).contiguous()
+        batch = to_network(normalized(pixels, limits, settings["input"])).contiguous()
         found = network.instances(batch)
         masks = plain_instances_masks(
             network.shape, found.lower, found.t, found.presence_logit, size, threshold

@@ -72,6 +72,9 @@ class CanonicalModel(nn.Module):
         if network["heads"] == "stacked":
             channels = STACKED_CHANNELS
             self.neck = nn.Sequential(nn.Conv2d(encoder.channels, channels, 1), nn.ReLU())
+        scale = network.get("feature_scale")  # models of before this key have none
+        # so that the heads' outputs, and what a step moves them by, do not grow with the number of features
+        self.feature_factor = 1.0 if scale is None else scale / math.sqrt(encoder.channels)
         self.transform_head = nn.Conv2d(channels, 5 * self.per_cell, 1)
         self.presence_head = nn.Conv2d(channels, self.per_cell, 1)
         self.shape = ShapeMLP(network["shape_radius"], network["shape_sharpness"], network["shape_noise"])
@@ -95,7 +98,7 @@ class CanonicalModel(nn.Module):
         features = self.encoder(images)
         # Everything that places a shape is fp32; bf16 would place it to ½ px only
         with torch.autocast(images.device.type, enabled=False):
-            features = self.neck(features.float())
+            features = self.neck(features.float() * self.feature_factor)
             return self._place(self.transform_head(features), self.presence_head(features))
 
     def _place(self, raw: Tensor, logit: Tensor) -> Instances:

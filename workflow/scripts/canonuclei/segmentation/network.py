@@ -40,12 +40,12 @@ def runner(
     network = model.network
     if hasattr(network, "to"):
         network.to(device, memory_format=torch.channels_last)
-    clip = model.settings["input"]["normalization"] == "percentile"
+    seen = model.settings["input"]
     precision = model.settings.get("training", {}).get("precision", "auto")
 
     @torch.no_grad()
     def predict(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        images = to_network(normalized(tiles, np.repeat(limits, len(tiles), axis=0), clip))
+        images = to_network(normalized(tiles, np.repeat(limits, len(tiles), axis=0), seen))
         with autocast(device, precision):
             found = network.predict(images.to(device))
         return tuple(part.float().cpu().numpy() for part in (found.lower, found.t, found.presence))

@@ -80,7 +80,8 @@ def _write_files(found: Segmentation, folder: Path, ellipses: bool) -> None:
     )
     if found.rgb is not None:
         with atomic_path(folder / "overlay.png") as path:
-            limits = metadata["normalization"]["limits"]
+            # shown as it is, also where the network saw it inverted
+            limits = sorted(metadata["normalization"]["limits"])
             draw_overlay(found.rgb, found.labels, limits).save(path)
     write_shape(folder / "shape.json", found.shape, _shape_settings(metadata))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,34 @@ class Batches:
         instances: read the instance labels too; without it their file is never opened.
         counts: give K.
         masks: read masks and validity; without it (prediction) their files are never opened.
+        images: ids of the images whose tiles are meant; None: of all.
+
+    Raises:
+        InputError: ``images`` have no tile.
     """
 
     def __init__(
-        self, folder: Path, settings: dict[str, Any], instances: bool, counts: bool, masks: bool = True
+        self,
+        folder: Path,
+        settings: dict[str, Any],
+        instances: bool,
+        counts: bool,
+        masks: bool = True,
+        images: Collection[str] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.tiles = read_tiles(folder, instances=instances, masks=masks)
+        table = self.tiles.table
+        self.rows = np.arange(len(table))  # of the arrays
+        if images is not None:
+            self.rows = np.flatnonzero(table["image_id"].isin(list(images)))
+            if not len(self.rows):
+                raise InputError(
+                    self.folder / "tiles.csv", "no tile of the images asked for", "name images of it"
+                )
+            self.tiles = replace(self.tiles, table=table.iloc[self.rows].reset_index(drop=True))
         self.settings, self.with_instances = settings, instances
         self.limits = scale_limits(self.tiles.table, settings["input"])
-        self.clip = settings["input"]["normalization"] == "percentile"
         # Fractional where it is a share of the image's count, NaN where nobody counted
         self.k = torch.from_numpy(self.tiles.table["k"].to_numpy(np.float32)) if counts else None
         self.batch_size = min(settings["training"]["batch_size"], len(self))
@@ -79,13 +98,13 @@ class Batches:
             yield batch
 
     def _raw(self, index: np.ndarray) -> dict[str, Tensor]:
-        tiles = self.tiles
-        batch = {"images": normalized(tiles.images[index], self.limits[index], self.clip)}
+        tiles, rows = self.tiles, self.rows[index]
+        batch = {"images": normalized(tiles.images[rows], self.limits[index], self.settings["input"])}
         if tiles.masks is not None:
-            batch["mask"] = torch.from_numpy(tiles.masks[index]).float()
-            batch["valid"] = torch.from_numpy(tiles.valid[index]).float()
+            batch["mask"] = torch.from_numpy(tiles.masks[rows]).float()
+            batch["valid"] = torch.from_numpy(tiles.valid[rows]).float()
         if self.k is not None:
             batch["k"] = self.k[torch.from_numpy(index)]
         if self.with_instances:
-            batch["instances"] = torch.from_numpy(tiles.instances[index].astype(np.int64))
+            batch["instances"] = torch.from_numpy(tiles.instances[rows].astype(np.int64))
         return batch

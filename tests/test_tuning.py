@@ -1,0 +1,119 @@
+"""Trials: what each trains and on which images, and the table that they end in."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import trial as trial_script
+from canonuclei.data.archives import AnnotatedImage
+from canonuclei.data.tiles import cut_tiles
+from canonuclei.errors import InputError
+from canonuclei.files import read_json
+from canonuclei.settings import overlay
+from canonuclei.training.batches import Batches
+from canonuclei.tuning.table import tuning_markdown, tuning_table
+from canonuclei.tuning.trials import change_of, groups_of, trial_chain, trial_run
+
+TRIALS = {
+    "start": {"why": "where it began"},
+    "wider": {"on": "start", "why": "a guess", "network": {"head_std": 0.03}},
+    "more": {"on": "wider", "why": "another", "network": {"initial_radius": 6.0}, "alpha": 0.1, "seed": 3},
+}
+HOLD_OUT = {"colour": ["tissue", "brightfield"], "large": ["160x192"]}
+
+
+@pytest.fixture
+def config(repository) -> dict:
+    base = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    schedule = {"epochs": 1, "tiles_per_epoch": 8, "batch_size": 4, "compile": False, "precision": "fp32"}
+    tuning = {"encoder": "tiny", "schedule": schedule, "hold_out": HOLD_OUT, "trials": TRIALS}
+    return overlay(base, {"tuning": tuning, "encoder": {"weights": "none"}})
+
+
+def picture(name: str, shape: tuple[int, int], bright: bool = False) -> AnnotatedImage:
+    """Squares on an even ground; bright and coloured where it is to look like tissue."""
+    labels = np.zeros(shape, np.int32)
+    for number, (y, x) in enumerate((y, x) for y in range(10, 120, 40) for x in range(10, 120, 40)):
+        labels[y : y + 14, x : x + 14] = number + 1
+    rgb = np.full((*shape, 3), (225, 190, 225) if bright else 15, np.uint8)
+    rgb[labels > 0] = (90, 40, 140) if bright else 190
+    return AnnotatedImage(name, "stage1_train", rgb, labels)
+
+
+@pytest.fixture
+def tiles(tmp_path):
+    train = [picture("a", (128, 128)), picture("b", (128, 128)), picture("c", (160, 192))]
+    train += [picture("d", (128, 128), bright=True)]
+    cut_tiles(train, tmp_path / "train", size=128, percentiles=(1.0, 99.8))
+    val = [picture("e", (128, 128)), picture("f", (128, 128), bright=True)]
+    cut_tiles(val, tmp_path / "val", size=128, percentiles=(1.0, 99.8))
+    return tmp_path
+
+
+def test_a_trial_has_the_changes_of_all_that_it_stands_on(config):
+    run = trial_run(config, "more")
+    assert run["settings"]["network"]["head_std"] == 0.03
+    assert run["settings"]["network"]["initial_radius"] == 6.0
+    assert run["settings"]["alpha"] == 0.1 and run["seed"] == 3
+    assert run["settings"]["training"]["tiles_per_epoch"] == 8
+    assert trial_run(config, "start")["settings"]["alpha"] == 0.01
+    assert change_of(TRIALS["more"]) == {"seed": 3, "alpha": 0.1, "network.initial_radius": 6.0}
+
+
+@pytest.mark.parametrize(
+    ("trials", "message"),
+    [
+        ({"a": {"on": "b", "why": "x"}}, "no trial 'b'"),
+        ({"a": {"on": "b", "why": "x"}, "b": {"on": "a", "why": "x"}}, "stands on this one"),
+    ],
+)
+def test_a_trial_must_stand_on_another(trials, message):
+    with pytest.raises(InputError, match=message):
+        trial_chain(trials, "a")
+
+
+def test_groups_are_told_by_look_and_size():
+    table = pd.DataFrame(
+        {
+            "look": ["fluorescence", "tissue", "fluorescence", "tissue"],
+            "image_height": [256, 256, 160, 160],
+            "image_width": [256, 320, 192, 192],
+        }
+    )
+    assert list(groups_of(table, HOLD_OUT)) == ["", "colour", "large", "colour"]
+
+
+def test_batches_of_some_images_hold_only_their_tiles(tiles, config):
+    settings = trial_run(config, "start")["settings"]
+    every = Batches(tiles / "train", settings, False, True)
+    some = Batches(tiles / "train", settings, False, True, images=["c"])
+    own = np.flatnonzero(every.tiles.table["image_id"] == "c")
+    assert len(some) == len(own) > 1
+    whole = [every._raw(own[[i]]) for i in range(len(own))]
+    for i, expected in enumerate(whole):
+        found = some._raw(np.array([i]))
+        assert all((found[key] == expected[key]).all() for key in expected)
+    with pytest.raises(InputError, match="no tile of the images"):
+        Batches(tiles / "train", settings, False, True, images=["nowhere"])
+
+
+@pytest.mark.parametrize("variant", ["ours-cnt", "semantic"])
+def test_a_trial_trains_on_the_rest_and_is_scored_on_the_groups(tiles, config, tmp_path, variant):
+    run = trial_run(overlay(config, {"tuning": {"variant": variant}}), "start")
+    about = {"on": None, "why": TRIALS["start"]["why"], "change": {}}
+    output = tmp_path / "start.json"
+    trial_script.main("start", run, about, HOLD_OUT, tiles, None, 5, output, 1)
+    found = read_json(output)
+    assert found["training_images"] == 2
+    assert list(found["groups"]) == ["validation", "colour", "large"]
+    assert [group["images"] for group in found["groups"].values()] == [1, 1, 1]
+    assert 0 <= found["groups"]["validation"]["iou"] <= 1
+    assert not list(tmp_path.glob("*checkpoint*"))
+    table = tuning_table([found])
+    assert list(table["group"]) == ["validation", "colour", "large"]
+    assert json.loads(table["change"][0]) == {}
+    page = tuning_markdown(table, config["tuning"])
+    assert "where it began" in page and "| start |" in page
