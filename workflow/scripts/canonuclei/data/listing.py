@@ -5,6 +5,7 @@ Needs neither NumPy nor an image library, for the workflow itself asks `listed_f
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -29,11 +30,14 @@ def picture_files(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(folder, "no such folder", "name a folder with PNG or TIFF images")
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    try:
+        # the entries tell what they are, where a folder of 100,000 would be asked for each of its files
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if _is_picture(entry))
+    except OSError as error:
+        problem = f"cannot be listed: {error.strerror}"
+        raise InputError(folder, problem, "see to its permissions, or copy it") from None
+    files = [folder / name for name in names]
     if not files:
         remedy = "put PNG, TIFF or OME-TIFF images into it; folders in it are not searched"
         raise InputError(folder, "no image in this folder", remedy)
@@ -44,6 +48,11 @@ def picture_files(folder: str | Path) -> list[Path]:
             problem = f"{other.name} and {path.name} have the same name but for the suffix"
             raise InputError(folder, problem, "rename one: results are called after the name without suffix")
     return files
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    name = entry.name
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES) and entry.is_file()
 
 
 def picture_stem(path: str | Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -64,10 +64,19 @@ def read_summary(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 def write_counts(output: str | Path, names: set[str] | None = None) -> pd.DataFrame:
     """``counts.csv`` of all images (or those named) whose results lie in an output folder; returns it."""
+    table = counts_table(output, names)
+    write_counted(table, Path(output) / COUNTS)
+    return table
+
+
+def counts_table(output: str | Path, names: Collection[str] | None = None) -> pd.DataFrame:
+    """The rows of ``counts.csv``, by name, of all images (or those named) whose results lie in a folder."""
+    folder = Path(output)
+    # those named are looked for one by one: there may be 100,000 others
+    named = (folder / name / "metadata.json" for name in names or ())
+    paths = folder.glob("*/metadata.json") if names is None else filter(Path.is_file, named)
     rows = []
-    for path in sorted(Path(output).glob("*/metadata.json")):
-        if names is not None and path.parent.name not in names:
-            continue
+    for path in sorted(paths):
         try:
             metadata = read_metadata(path.parent)
         except InputError as error:
@@ -75,12 +84,15 @@ def write_counts(output: str | Path, names: set[str] | None = None) -> pd.DataFr
             continue
         rows.append([path.parent.name, *(metadata["counts"][key] for key in _COUNTED[1:5])])
         rows[-1] += [metadata["threshold"], metadata["scale"]]
-    table = pd.DataFrame(rows, columns=list(_COUNTED))
-    with atomic_path(Path(output) / COUNTS) as temporary:
+    return pd.DataFrame(rows, columns=list(_COUNTED))
+
+
+def write_counted(table: pd.DataFrame, path: str | Path) -> None:
+    """A table of ``counts_table`` as CSV."""
+    with atomic_path(path) as temporary:
         table.to_csv(
             temporary, index=False, float_format="%.9g", lineterminator="\n", errors="backslashreplace"
         )
-    return table
 
 
 def count_again(output: Path) -> None:
