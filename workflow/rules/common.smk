@@ -56,6 +56,11 @@ MODEL_CODE = {
 }
 
 
+def growing(amount):
+    """A resource of which each attempt asks more: what ran out of time or memory is tried again with more."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def own_files(wildcards=None):
     """Files of a data set of one's own: a function, for their names may have braces in them."""
     if not FOLDER:

@@ -27,6 +27,7 @@ own_files()
 localrules:
     index,
     split,
+    tiles,
 
 
 if DOWNLOADED:
@@ -54,6 +55,9 @@ if DOWNLOADED:
 
 
 if SIMULATED:
+
+    localrules:
+        simulate,
 
     rule simulate:
         output:
@@ -134,9 +138,6 @@ rule tiles:
         set="train|val|test|whole",
     conda:
         "../../envs/python.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=20,
     params:
         settings=config["tiles"],
         data=config["data"],

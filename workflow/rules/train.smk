@@ -45,8 +45,8 @@ rule train:
     threads: workflow.cores
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=600,
+        mem_mb=growing(8000),
+        runtime=growing(600),
     params:
         run=description_of,
         settings=training_settings_of,
@@ -77,8 +77,8 @@ rule predict_nuclei:
     threads: workflow.cores
     resources:
         gpu=1,
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         prediction=prediction_of,
         label=label_of,
