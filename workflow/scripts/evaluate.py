@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from canonuclei.evaluation.approaches import score_run
 from canonuclei.evaluation.scores import write_scores
 from canonuclei.logs import log_to
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -33,7 +34,7 @@ def main(
     folders = Path(tiles).parent, Path(whole).parent
     scores = score_run(predictions, *folders, distance, images, processes)
     write_scores(output, scores)
-    print(f"{len(scores)} rows: {', '.join(scores['approach'].unique())}")
+    print(f"{many(len(scores), 'row')}: {', '.join(scores['approach'].unique())}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from canonuclei.data.manifest import check_index, write_table
 from canonuclei.data.scaling import scale_factor
 from canonuclei.data.split import SUBSETS
 from canonuclei.logs import log_to
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -24,7 +25,7 @@ def own(data: Mapping[str, Any], overlap: int, output: str | Path) -> None:
     rows, warnings = index_folder(data)
     for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
-    print(f"{data['images']}: {len(rows)} images with masks", file=sys.stderr)
+    print(f"{data['images']}: {many(len(rows), 'image')} with masks", file=sys.stderr)
     print(stitching_note(overlap, scale_factor(data)), file=sys.stderr)
     write_table(output, rows, FOLDER_COLUMNS)
 
@@ -37,7 +38,8 @@ def main(source: str | Path, protocol: str, expected: str | Path | None, output:
         found = index_subset(source, subset)
         nuclei = sum(row["nuclei"] for row in found)
         seconds = time.monotonic() - start
-        print(f"{subset}: {len(found)} images, {nuclei} nuclei, {seconds:.0f} s", file=sys.stderr)
+        counted = f"{many(len(found), 'image')}, {many(nuclei, 'nucleus', 'nuclei')}"
+        print(f"{subset}: {counted}, {seconds:.0f} s", file=sys.stderr)
         rows += found
     for warning in check_index(rows, source, expected):
         print(f"Warning: {warning}", file=sys.stderr)

@@ -10,6 +10,7 @@ from canonuclei.files import atomic_path, read_json, write_json
 from canonuclei.logs import log_to
 from canonuclei.provenance import processor, revision, versions
 from canonuclei.publish import publish
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -48,7 +49,7 @@ def main(
             config = {**config, "data": {**config["data"], "images": "own images", "masks": "own masks"}}
         temporary.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
     size = sum(path.stat().st_size for path in kept)
-    print(f"{published}: {len(kept)} files, {size / 1e6:.1f} MB; look at them, then commit them")
+    print(f"{published}: {many(len(kept), 'file')}, {size / 1e6:.1f} MB; look at them, then commit them")
 
 
 def plain(value: Any) -> Any:

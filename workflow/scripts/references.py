@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from canonuclei.evaluation.references import score_references
 from canonuclei.evaluation.scores import write_scores
 from canonuclei.logs import log_to
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -15,7 +16,7 @@ def main(tiles: str, distance: int, output: str, images: str | None = None, proc
     """Write the references' scores on the tiles of ``tiles`` (tiles.csv of the set test); see evaluate.py."""
     scores = score_references(Path(tiles).parent, distance, images, processes)
     write_scores(output, scores)
-    print(f"{len(scores)} rows: {', '.join(scores['approach'].unique())}")
+    print(f"{many(len(scores), 'row')}: {', '.join(scores['approach'].unique())}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from PIL import Image
 from canonuclei.data.simulate import simulate_subset
 from canonuclei.errors import InputError, one_line_errors
 from canonuclei.files import atomic_path
+from canonuclei.words import many
 
 SIZE = (256, 256)  # px
 FEWEST = 3  # one each to train, validate and test
@@ -30,15 +31,18 @@ def main(folder: str | Path, number: int = 12, seed: int = 7) -> None:
     """
     folder = Path(folder)
     if number < FEWEST:
-        raise InputError("NUMBER", f"{number} images", f"give {FEWEST} or more: to train, validate and test")
+        raise InputError(
+            "NUMBER", many(number, "image"), f"give {FEWEST} or more: to train, validate and test"
+        )
     counts = []
     for name in ("images", "masks"):
         if (folder / name).exists():
             raise InputError(folder / name, "is there already", "name another folder")
         (folder / name).mkdir(parents=True)
     for index, made in enumerate(simulate_subset(seed, "stage1_train", number, SIZE)):
-        name = f"sample {index + 1:02d}"
-        pictures = {"images": made.pixels, "masks": (made.labels > 0).astype("uint8") * 255}
+        name = f"sample {index + 1:0{len(str(number))}d}"
+        # the published files have an alpha channel, and so has the simulator; cameras give none
+        pictures = {"images": made.pixels[..., :3], "masks": (made.labels > 0).astype("uint8") * 255}
         for kind, pixels in pictures.items():
             with atomic_path(folder / kind / f"{name}.png") as temporary:
                 Image.fromarray(pixels).save(temporary, format="PNG")

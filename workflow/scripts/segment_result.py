@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from canonuclei.errors import InputError
 from canonuclei.logs import log_to
 from canonuclei.segmentation.summary import failures, read_summary, undone
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -24,7 +25,8 @@ def main(summary: str | None, jobs: list[str]) -> None:
         raise InputError("images", "no folder is named", "snakemake segment --config images=<folder>")
     rows = read_summary([summary])
     faults, again = failures(rows), undone(jobs, Path(summary).parent)
-    print("\n".join(faults) or f"{int(rows['count'].sum())} nuclei in {len(rows)} images: {summary}")
+    found = many(int(rows["count"].sum()), "nucleus", "nuclei")
+    print("\n".join(faults) or f"{found} in {many(len(rows), 'image')}: {summary}")
     for table in again:
         table.unlink()
     if again:

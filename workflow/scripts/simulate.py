@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonuclei.data.simulate import write_source
 from canonuclei.logs import log_to
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 def main(folder: str | Path, settings: Mapping[str, Any]) -> None:
     """Write the five files into ``folder`` by the config's ``simulation`` settings."""
     write_source(folder, settings)
-    print(f"simulated {sum(settings['images'].values())} images, seed {settings['seed']}, in {folder}")
+    number = many(sum(settings["images"].values()), "image")
+    print(f"simulated {number}, seed {settings['seed']}, in {folder}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from canonuclei.data.manifest import read_table, write_table
 from canonuclei.data.split import COLUMNS, make_split
 from canonuclei.logs import log_to
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -17,7 +18,10 @@ def main(images: str, protocol: str, listed: str | None, output: str | Path) -> 
     """Write the split of the indexed images, sorted by subset and id."""
     rows = make_split(read_table(images, ("image_id", "subset")), protocol, listed)
     sides = Counter(row["split"] for row in rows)
-    print(", ".join(f"{side}: {sides[side]} images" for side in ("train", "val", "test")), file=sys.stderr)
+    print(
+        ", ".join(f"{side}: {many(sides[side], 'image')}" for side in ("train", "val", "test")),
+        file=sys.stderr,
+    )
     write_table(output, rows, COLUMNS)
 
 

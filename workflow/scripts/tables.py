@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from canonuclei.evaluation.scores import read_scores
 from canonuclei.evaluation.tables import write_tables
 from canonuclei.logs import log_to
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -21,7 +22,7 @@ def main(scores: list[str], folder: str | Path, about: dict[str, Any], evaluatio
         seed=evaluation["seed"],
         leave_out=evaluation["leave_out"],
     )
-    print(f"tables of {len(scores)} files of scores in {folder}")
+    print(f"tables of {many(len(scores), 'file')} of scores in {folder}")
 
 
 if __name__ == "__main__":

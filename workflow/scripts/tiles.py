@@ -13,6 +13,7 @@ from canonuclei.data.manifest import read_table
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
 from canonuclei.logs import log_to
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -71,7 +72,8 @@ def main(
     )
     table = read_tiles(folder).table
     empty = int((table.k == 0).sum())
-    print(f"{name}: {len(table)} tiles of {table.image_id.nunique()} images, {empty} of them without nuclei")
+    cut = f"{many(len(table), 'tile')} of {many(table.image_id.nunique(), 'image')}"
+    print(f"{name}: {cut}, {empty} of them without nuclei")
 
 
 if __name__ == "__main__":

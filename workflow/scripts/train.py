@@ -15,6 +15,7 @@ from canonuclei.training.batches import Batches
 from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.training.records import save_weights, write_log
 from canonuclei.training.summary import describe_training
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -79,7 +80,7 @@ def main(
         },
     )
     checkpoint.unlink(missing_ok=True)
-    print(f"{run['run']}: trained, {trainer.total} steps in {trainer.state.seconds:.0f} s")
+    print(f"{run['run']}: trained, {many(trainer.total, 'step')} in {trainer.state.seconds:.0f} s")
 
 
 def checked_shape(model: torch.nn.Module, run: str) -> dict[str, Any]:

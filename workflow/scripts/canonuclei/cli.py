@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .errors import one_line_errors
+from .words import many
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,7 +59,8 @@ def _segment(chosen: argparse.Namespace) -> int:
     faults = failures(rows)
     print("\n".join(faults), end="\n" if faults else "", file=sys.stderr)
     done = rows[rows["status"] == "done"]
-    print(f"{int(done['count'].sum())} nuclei in {len(done)} images: {chosen.output}")
+    found = many(int(done["count"].sum()), "nucleus", "nuclei")
+    print(f"{found} in {many(len(done), 'image')}: {chosen.output}")
     return int(bool(faults))
 
 
@@ -71,7 +73,7 @@ def _rethreshold(chosen: argparse.Namespace) -> int:
     lines = [*(f"Warning: {line}" for line in absent), *faults]
     print("\n".join(lines), end="\n" if lines else "", file=sys.stderr)
     done = int((rows["status"] == "done").sum())
-    print(f"{done} images at the threshold {chosen.threshold:g}: {chosen.folder}")
+    print(f"{many(done, 'image')} at the threshold {chosen.threshold:g}: {chosen.folder}")
     return int(bool(faults))
 
 

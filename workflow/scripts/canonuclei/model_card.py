@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from .words import many
+
 METRICS = {"iou": "IoU", "dice": "Dice", "f1_50": "F1 at IoU 0.5", "f1_mean_9": "mean F1 (nine)"}
 HEADINGS = {
     "table1_whole": "Whole images, stitched from overlapping tiles, pooled",
@@ -60,7 +62,7 @@ def _data(described: Mapping[str, Any]) -> list[str]:
     names = {"train": "training", "val": "validation", "test": "test"}
     parts = [
         f"- {names[split]}: "
-        + ", ".join(f"{count} images of `{subset}`" for subset, count in subsets.items())
+        + ", ".join(f"{many(count, 'image')} of `{subset}`" for subset, count in subsets.items())
         for split, subsets in described["data"]["split"].items()
     ]
     text = ["\n".join(parts)] if parts else []

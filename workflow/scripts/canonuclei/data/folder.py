@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .archives import AnnotatedImage
-from .folder_remarks import remarks
+from .folder_remarks import gathered, remarks
 from .folder_tables import read_counts
 from .listing import COUNTED, matched
 from .looks import look
@@ -70,21 +70,21 @@ def index_folder(settings: Mapping[str, Any]) -> tuple[list[dict[str, Any]], lis
         InputError: any file that cannot be used, sizes that differ, or a count that contradicts its mask.
     """
     source = open_source(settings)
-    rows, warnings, kinds, areas = [], [], [], []
+    rows, notes, kinds, areas = [], [], [], []
     for stem in source.pairs:
         picture, mask = _read(source, stem)
         rows.append(_row(source, stem, picture, mask))
         areas.append(int(np.count_nonzero(mask.labels)) * source.scale**2)
         kinds.append(mask.kind)
-        warnings += [f"{source.pairs[stem][0]}: {note}" for note in picture.notes]
-        warnings += [f"{source.pairs[stem][1]}: {note}" for note in mask.notes]
+        for path, read in zip(source.pairs[stem], (picture, mask), strict=True):
+            notes += [(path, note) for note in read.notes]
     labelled = "instances" in kinds
     for row, kind in zip(rows, kinds, strict=True):
         # No nucleus, or one: among label images it is one of them, among masks a mask
         row["truth"] = "instances" if kind == "instances" or (labelled and kind == "either") else "mask"
         row["nuclei"] = row["nuclei"] if row["truth"] == "instances" else ""
         row["count"] = _count(source, row)
-    return rows, warnings + remarks(rows, areas, settings)
+    return rows, gathered(notes) + remarks(rows, areas, settings)
 
 
 def read_annotated(
@@ -115,7 +115,8 @@ def read_annotated(
 
 def _read(source: Source, stem: str) -> tuple[Picture, Mask]:
     image_path, mask_path = source.pairs[stem]
-    picture, mask = read_picture(image_path), read_mask(mask_path)
+    # the index tells of their notes, once
+    picture, mask = read_picture(image_path, quiet=True), read_mask(mask_path)
     if picture.pixels.shape[:2] != mask.labels.shape:
         sizes = [f"{width} x {height} px" for height, width in (mask.labels.shape, picture.pixels.shape[:2])]
         problem = f"mask of {sizes[0]} for an image of {sizes[1]} ({image_path.name})"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..words import many
 from .listing import picture_stem, some
 
 SIDES = ("train", "val", "test")
@@ -69,9 +70,7 @@ def default_split(stems: Iterable[str], where: str | Path) -> dict[str, str]:
     """
     order = sorted(stems, key=lambda stem: hashlib.sha256(stem.encode()).hexdigest())
     if len(order) < len(SIDES):
-        problem = (
-            f"{len(order)} image{'s' * (len(order) != 1)}, but training, validation and test need one each"
-        )
+        problem = f"{many(len(order), 'image')}, but training, validation and test need one each"
         raise InputError(where, problem, "add images, or cut a large one into parts with their masks")
     held = max(1, round(SHARE * len(order)))
     sides = ["val"] * held + ["test"] * held

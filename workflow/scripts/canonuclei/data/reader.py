@@ -50,7 +50,9 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, *, mask: bool = False) -> Picture:
+def read_picture(
+    path: str | Path, max_pixels: int = MAX_PIXELS, *, mask: bool = False, quiet: bool = False
+) -> Picture:
     """Read an image.
 
     Takes PNG and TIFF of 8 and 16 bit, TIFF of float, of any number of channels, planar or interleaved, with
@@ -59,7 +61,8 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, *, mask: bool =
     Args:
         path: of the file; its content decides what it is, not its suffix.
         max_pixels: height times width beyond which it is refused, by the header alone.
-        mask: take 1 bit a pixel too (0 and 1), and say nothing of alpha or of constant pixels.
+        mask: take 1 bit a pixel too (0 and 1), and log nothing of alpha or of constant pixels.
+        quiet: log no note at all, for callers that tell of ``notes`` themselves.
 
     Raises:
         InputError: missing, unreadable or cut short; fewer than 16 px a side or more than ``max_pixels``;
@@ -84,7 +87,7 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, *, mask: bool =
     low, high = _extremes(path, pixels)
     if low == high:
         notes = [*notes, f"all pixels are {low:g}: nothing to see in it"]
-    for note in () if mask else notes:
+    for note in () if mask or quiet else notes:
         _log.warning("%s: %s", path, note)
     return Picture(pixels, channels, pixel_size, path, tuple(notes))
 

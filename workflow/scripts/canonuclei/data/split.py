@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..words import many
 from .folder_tables import default_split, read_split
 from .manifest import read_table
 
@@ -79,7 +80,7 @@ def stage1_list(rows: Sequence[Mapping], validation: int = 65, seed: int = 0) ->
                 chosen.add(name)
                 left -= len(groups[name])
         if left:
-            problem = f"{look}: {left} of {share} images found no group"
+            problem = f"{look}: {left} of {many(share, 'image')} found no group"
             raise InputError("stage1_list", problem, "try another seed")
     sides = [_row(row, "val" if row["mosaic"] in chosen else "train") for row in train]
     return sides + [_row(row, "test") for row in rows if row["subset"] == "stage1_test"]

@@ -39,9 +39,10 @@ def fitted(records: list[dict], most: int) -> tuple[list[dict], list[str]]:
     total = np.cumsum([size_of(record) + 2 for record in records])
     fitting = max(int((total <= most).sum()), 1)
     if fitting < len(records):
+        first = "first" if fitting == 1 else f"first {fitting}"
+        those = f"{first} of {len(records)} images {'is' if fitting == 1 else 'are'}"
         notes.append(
-            f"Only the first {fitting} of {len(records)} images are on this page, which would be too "
-            "large; each image's own page has its nuclei."
+            f"Only the {those} on this page, which would be too large; each image's own page has its nuclei."
         )
     records = records[:fitting]
     if size_of(records) > most:

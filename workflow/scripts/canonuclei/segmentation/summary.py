@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_path
+from ..words import many
 from .stored import read_metadata
 
 SUMMARY = "summary.csv"
@@ -112,7 +113,8 @@ def failures(rows: pd.DataFrame, others: str = f"the others are done ({SUMMARY} 
     failed = rows[rows["status"] != DONE]
     if not len(failed):
         return []
-    last = f"{len(failed)} of {len(rows)} images failed; {others}."
+    rest = f"; {others}" if len(failed) < len(rows) else ""
+    last = f"{len(failed)} of {many(len(rows), 'image')} failed{rest}."
     return [*(f"Error: {error}" for error in failed["error"]), last]
 
 
