@@ -13,6 +13,16 @@ sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 import pytest  # noqa: E402
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slurm", action="store_true", help="run the tests that start a real Slurm (minutes)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slurm") and not config.getoption("--slurm"):
+            item.add_marker(pytest.mark.skip(reason="starts a real Slurm: only with --slurm"))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository's folder."""

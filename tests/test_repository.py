@@ -182,7 +182,7 @@ def test_requirements_are_pinned():
     lines = (folder / "constraints.txt").read_text().splitlines()
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     assert not any(name.startswith(("nvidia", "cuda")) for name in pinned)
-    for name in ("pipeline", "dev"):
+    for name in ("pipeline", "cluster", "dev"):
         for line in (folder / f"{name}.txt").read_text().splitlines():
             package = line.split("#")[0].strip().lower()
             if package and not package.startswith("-"):
