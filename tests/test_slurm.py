@@ -1,4 +1,4 @@
-"""The pipeline through a real Slurm of one node: what befalls a job changes no result. Needs `pytest --slurm`."""
+"""The pipeline through a real Slurm of one node: what befalls a job changes no result (`pytest --slurm`)."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ def snakemake(folder: Path, *arguments: str, log: str, **more) -> subprocess.Pop
 
 
 def edited_profile(folder: Path, kind: str, **more) -> Path:
-    """The repository's own profile, with what its README says to edit: for a node with little of everything."""
+    """The repository's own profile, edited as its README says, for a node with little of everything."""
     profile = yaml.safe_load((REPOSITORY / "profiles" / kind / "config.yaml").read_text())
     rules = {rule: {"mem_mb": "2000 * attempt"} for rule in ("predict_nuclei", "predict_masks", "evaluate")}
     # the run that is stalled has a minute at first, which is the least that Slurm knows
@@ -116,7 +116,7 @@ def both(slurm: Cluster, tmp_path_factory) -> tuple[Path, Path]:
 
 
 def test_killed_trainings_go_on_and_end_in_the_same_weights(both):
-    here, there = both
+    _, there = both
     for run in FATES:
         log = (there / RESULTS / "logs" / f"train_{run}.log").read_text()
         step, total = map(int, re.search(r"goes on after step (\d+) of (\d+)", log).groups())

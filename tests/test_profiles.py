@@ -1,0 +1,114 @@
+"""The profiles for clusters: what is a job, what shares one, and what each asks for. Planned only, by dry runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+KINDS = ("slurm", "generic")
+PROFILES = {kind: yaml.safe_load((REPOSITORY / f"profiles/{kind}/config.yaml").read_text()) for kind in KINDS}
+DEMO = ("--configfile", "config/demo.yaml", "config/ci.yaml")
+
+
+def snakemake(*arguments: str) -> str:
+    call = [sys.executable, "-m", "snakemake", *arguments]
+    run = subprocess.run(call, cwd=REPOSITORY, capture_output=True, text=True)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
+    return run.stdout + run.stderr
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def plan(request) -> str:
+    """The dry run of the demo under a profile."""
+    return snakemake("--workflow-profile", f"profiles/{request.param}", "--dry-run", "--forceall", *DEMO)
+
+
+def jobs(plan: str, rule: str) -> list[str]:
+    """What a plan tells of each job of a rule."""
+    return re.findall(rf"^ *((?:local)?rule {rule}:\n(?: +.*\n)+)", plan, flags=re.M)
+
+
+def test_each_training_is_a_job_with_its_own_resources(plan):
+    trainings = jobs(plan, "train")
+    assert len(trainings) == 5
+    for job in trainings:
+        assert "threads: 8" in job
+        assert re.search(r"mem_mb=8000\b", job) and re.search(r"runtime=600\b", job)
+        assert re.search(r"gpu=0\b", job), "asks for a GPU unasked"
+
+
+def test_data_rules_are_no_jobs(plan):
+    for rule in ("simulate", "index", "split", "tiles"):
+        assert jobs(plan, rule)
+        assert all(job.startswith("localrule") for job in jobs(plan, rule)), rule
+
+
+def test_short_rules_share_jobs(plan):
+    groups = re.split(r"^Group job ", plan, flags=re.M)[1:]
+    assert len(groups) == 2, "five runs are scored in one job, tables and pictures are another"
+    for rule in ("predict_nuclei", "predict_masks", "evaluate", "tables", "figure1", "figure2", "figure3"):
+        assert jobs(plan, rule)
+        assert all(re.search(r"^    rule", job) or not job.startswith("local") for job in jobs(plan, rule))
+
+
+def test_rules_of_the_profiles_exist():
+    rules = set(snakemake("--list-rules", *DEMO).split())
+    for kind, profile in PROFILES.items():
+        assert {*profile["set-resources"], *profile["groups"]} <= rules, kind
+        assert {*profile["group-components"]} == {*profile["groups"].values()}, kind
+
+
+def test_profiles_differ_in_the_scheduler_only():
+    shared = [
+        {key: value for key, value in profile.items() if "generic" not in key and "slurm" not in key}
+        for profile in PROFILES.values()
+    ]
+    for profile in shared:
+        profile.pop("executor")
+        profile["default-resources"].pop("gpu", None)
+    assert shared[0] == shared[1]
+
+
+def test_cores_are_told_twice_the_same():
+    for profile in PROFILES.values():
+        assert profile["cores"] == profile["max-threads"]
+
+
+def test_generic_scheduler_script_submits_and_tells_how_jobs_end(tmp_path):
+    """With a qsub that runs the job at once and a qstat that knows none any more."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "qsub").write_text('#!/bin/bash\necho "$@" >>"$SEEN"\nbash >/dev/null\necho 7.host\n')
+    (commands / "qstat").write_text("#!/bin/bash\nexit 1\n")
+    (commands / "sleep").write_text("#!/bin/bash\n")
+    for command in commands.iterdir():
+        command.chmod(0o755)
+    script = REPOSITORY / "profiles" / "generic" / "scheduler.sh"
+
+    def call(*arguments: str) -> str:
+        path = f"{commands}:/usr/bin:/bin"
+        run = subprocess.run(
+            ["bash", script, *arguments],
+            cwd=tmp_path,
+            env={"PATH": path, "SEEN": str(tmp_path / "seen")},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout.strip()
+
+    for code, told in ((0, "success"), (3, "failed")):
+        job = tmp_path / ".snakemake" / f"tmp.{code}" / "snakejob.train.1.sh"
+        job.parent.mkdir(parents=True)
+        job.write_text(f"exit {code}\n")
+        assert call("submit", "8", "8000", "601", "1", "train", str(job)) == "7.host"
+        assert call("status", "7.host") == told
+        seen = (tmp_path / "seen").read_text()
+        assert "nodes=1:ppn=8:gpus=1,mem=8000mb,walltime=10:01:00" in seen
+        (job.parent / "snakejob.train.1.sh.end").unlink()
+        assert call("status", "7.host") == "failed", "killed: it wrote no end"
+        (job.parent / "number.7.host").unlink()
