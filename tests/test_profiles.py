@@ -1,4 +1,4 @@
-"""The profiles for clusters: what is a job, what shares one, and what each asks for. Planned only, by dry runs."""
+"""The profiles for clusters: what is a job, what shares one, what each asks for. Planned by dry runs."""
 
 import re
 import subprocess
