@@ -21,7 +21,7 @@ from canonuclei.figures.f1_over_iou import NO_CURVE, draw_f1_over_iou
 from canonuclei.figures.material import choose_simple_tile, choose_tiles, with_counts
 from canonuclei.nuclei.rle_file import rle_tile, write_rle
 
-ABOUT = {"dataset": "mine", "official": False, "simulated": False, "runs": [RUN]}
+ABOUT = {"dataset": "mine", "own": True, "official": False, "simulated": False, "runs": [RUN]}
 NUCLEI = {"a": 6, "b": 4}
 
 
@@ -108,15 +108,42 @@ def test_tables_keep_pixels_and_the_count_error(masks_only) -> None:
     assert tables["f1_curves"].empty and tables["f1_mean_readings"].empty
 
 
+def sections(text: str) -> dict[str, str]:
+    """Heading → what stands below it, of a table1.md."""
+    return dict(part.split("\n", 1) for part in text.split("\n## ")[1:])
+
+
 def test_the_page_says_why_there_is_no_f1(masks_only, tmp_path: Path) -> None:
     write_tables(tmp_path, masks_only[1], ABOUT, resamples=20, seed=0)
     for name in ("table1.md", "table1.html"):
         text = (tmp_path / name).read_text()
         assert "No F1:" in text and "binary masks and no instance labels" in text
         assert "against the counts given for 2 of them" in text
-    curves = pd.read_csv(tmp_path / "f1_curves.csv")
-    figure = draw_f1_over_iou(curves, False)
-    assert NO_CURVE in [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_the_page_of_own_images_has_no_empty_column_or_section(masks_only, tmp_path: Path) -> None:
+    write_tables(tmp_path, masks_only[1], ABOUT, resamples=20, seed=0)
+    text = (tmp_path / "table1.md").read_text()
+    assert text.startswith("# Results on mine\n") and "paper" not in text and "Readings" not in text
+    assert "F1 mean" not in text and "F1@" not in text
+    tables = sections(text)
+    head, _, *rows = tables["Pooled over tiles"].strip().splitlines()
+    assert head.endswith("| seed | IoU | Dice |") and len(rows) == 5
+    assert "| count error |" in tables["Whole images, pooled"]
+    assert tables["By look, pooled over tiles"].strip().startswith("All test images have one look")
+    # every column of scores has a number, and what a row is called is told
+    for line in rows:
+        assert all(cell.strip() for cell in line.split("|")[-3:-1])
+        name = line.split("|")[1].strip()
+        assert f"| `{name}` |" in text
+
+
+def test_the_figure_says_why_there_is_no_f1(masks_only, tmp_path: Path) -> None:
+    make_tables(masks_only[1])["f1_curves"].to_csv(tmp_path / "f1_curves.csv", index=False)
+    figure = draw_f1_over_iou(pd.read_csv(tmp_path / "f1_curves.csv"), False)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == [NO_CURVE]
+    assert not axes.lines and not axes.axison and figure.get_figheight() < 2
 
 
 def test_intervals_of_what_there_is(masks_only) -> None:
@@ -151,7 +178,9 @@ def test_images_with_and_without_labels_are_not_mixed_up(tmp_path: Path) -> None
         pd.testing.assert_frame_equal(tables[name][columns], labelled_only[name][columns])
     assert tables["f1_curves"].equals(labelled_only["f1_curves"])
     write_tables(mixed, scores, ABOUT, resamples=20, seed=0)
-    assert "F1 leaves out 1 of the 2 images" in (mixed / "table1.md").read_text()
+    text = (mixed / "table1.md").read_text()
+    assert "F1 leaves out 1 of the 2 images:** this one has a binary mask and no instance labels" in text
+    assert "F1@0.5" in text and "F1 mean (ten) is the mean over" in text and "Readings" not in text
 
 
 def test_label_images_are_counted(masks_only, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from canonuclei.evaluation.approaches import score_run
 from canonuclei.evaluation.frames import GroundTruth
 from canonuclei.evaluation.labels import score_labels
 from canonuclei.evaluation.markdown import table1_markdown
+from canonuclei.evaluation.preface import preface
 from canonuclei.evaluation.references import score_references
 from canonuclei.evaluation.scores import write_scores
 from canonuclei.evaluation.tables import make_tables
@@ -137,12 +138,7 @@ def test_nothing_published_is_one_line(results: Path, tmp_path: Path) -> None:
 
 
 def described(*names: str, **changes: object) -> str:
-    about = about_config(overlay(loaded("config", *names), changes)) | {"images": 3, "left_out": []}
-    nothing = pd.DataFrame(columns=[*"abc", "look"])
-    empty = dict.fromkeys(
-        ("table1", "table1_images", "table1_whole", "table1_by_look", "f1_mean_readings"), nothing
-    )
-    return table1_markdown(empty, about).split("Scores are in %")[0]
+    return "\n".join(preface(about_config(overlay(loaded("config", *names), changes)) | {"images": 3}))
 
 
 def test_schedule_and_start_of_every_run_are_told() -> None:
@@ -163,3 +159,10 @@ def test_only_the_papers_files_are_called_the_papers() -> None:
     own = described(source="elsewhere", split={"expected": None})
     assert "The paper's data and split" not in own and "**Not the paper's test set or split.**" in own
     assert "**Not the paper's schedule:** 60 epochs" in described(training={"epochs": 60})
+
+
+def test_images_of_ones_own_are_not_measured_by_the_paper() -> None:
+    text = described("folder")
+    assert "**Images of your own.** Test images: 3, on which nothing was trained. They are few" in text
+    assert "Training: " in text and "epochs of all training tiles (`ours" in text
+    assert "paper" not in text

@@ -26,7 +26,7 @@ from canonuclei.nuclei.rows import nuclei_table
 from canonuclei.nuclei.tables import write_nuclei, write_shape
 
 SIZES = {"a": (200, 260), "b": (100, 90), "empty": (128, 128)}
-ABOUT = {"dataset": "demo", "official": False, "simulated": True, "runs": [RUN]}
+ABOUT = {"dataset": "demo", "own": False, "official": False, "simulated": True, "runs": [RUN]}
 
 
 def labelled(image: str) -> np.ndarray:

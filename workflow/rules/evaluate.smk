@@ -6,9 +6,12 @@ SCORING = ("nuclei", "models/shape.py", "models/transform.py", "data/assemble.py
     f"evaluation/{name}.py"
     for name in ("approaches", "frames", "instances", "matching", "pixels", "scores", "watershed")
 )
-TABULATING = ("data/looks.py",) + tuple(
+TABULATING = ("data/looks.py", "words.py") + tuple(
     f"evaluation/{name}.py"
-    for name in ("about", "aggregate", "bootstrap", "markdown", "page", "pixels", "scores", "tables")
+    for name in (
+        *("about", "aggregate", "bootstrap", "markdown", "page", "pixels", "preface"),
+        *("scores", "tables"),
+    )
 )
 TEST_TILES = multiext(f"{RESULTS}/tiles/test/", "tiles.csv", "instances.npy", "images.npy")
 # What table1.md says of the data, the schedule and the start of the runs
@@ -39,6 +42,9 @@ CAPTIONED = {
 }
 if not config["evaluation"]["leave_out"]:
     del CAPTIONED["without"]  # it would be an empty table
+if FOLDER:
+    # what binary masks cannot tell would be empty columns; the page leaves them out, and has all the rest
+    CAPTIONED = {"page": "All tables", "differences": CAPTIONED["differences"]}
 REPORTED = {key: captioned(name, CAPTIONED.get(key)) for key, name in MADE_TABLES.items()}
 
 
@@ -158,7 +164,7 @@ rule table1_from_nuclei:
         published=PUBLISHED,
         about=ABOUT,
         evaluation=config["evaluation"],
-        code=code_digest("evaluation", "data/looks.py", *SCORING),
+        code=code_digest("evaluation", "data/looks.py", "words.py", *SCORING),
     message:
         "Making the tables again from the published nuclei"
     script:

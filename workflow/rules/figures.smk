@@ -5,7 +5,9 @@ if all(FIGURE_RUNS.values()):
     FIGURE_NAMES += ["figure1", "figure2", "figure3", "ellipses"]
 FIGURE_FILES = expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURE_NAMES, kind=["png", "svg"])
 
-DRAWING = ("figures/style.py", "figures/canonuclei.mplstyle", "figures/material.py", "figures/outlines.py")
+# What every figure is drawn with
+STYLING = ("figures/style.py", "figures/canonuclei.mplstyle", "words.py")
+DRAWING = (*STYLING, "figures/material.py", "figures/outlines.py")
 # How tiles are read, and how masks come of the table of nuclei
 RENDERING = (
     "data/tiles.py",
@@ -39,7 +41,7 @@ rule f1_over_iou:
         "../../envs/python.yaml"
     params:
         simulated=SIMULATED,
-        code=code_digest("figures/style.py", "figures/canonuclei.mplstyle", "figures/f1_over_iou.py"),
+        code=code_digest("figures/f1_over_iou.py", *STYLING),
     message:
         "Drawing F1 over the IoU threshold"
     script:
@@ -63,7 +65,7 @@ rule training_curves:
         "../../envs/python.yaml"
     params:
         simulated=SIMULATED,
-        code=code_digest("figures/style.py", "figures/canonuclei.mplstyle", "figures/training_curves.py"),
+        code=code_digest("figures/training_curves.py", *STYLING),
     message:
         "Drawing the training curves"
     script:

@@ -34,13 +34,13 @@ def main(folder: str | Path, number: int = 12, seed: int = 7) -> None:
         raise InputError(
             "NUMBER", many(number, "image"), f"give {FEWEST} or more: to train, validate and test"
         )
-    counts = []
+    counts, digits = [], max(2, len(str(number)))
     for name in ("images", "masks"):
         if (folder / name).exists():
             raise InputError(folder / name, "is there already", "name another folder")
         (folder / name).mkdir(parents=True)
     for index, made in enumerate(simulate_subset(seed, "stage1_train", number, SIZE)):
-        name = f"sample {index + 1:0{len(str(number))}d}"
+        name = f"sample {index + 1:0{digits}d}"
         # the published files have an alpha channel, and so has the simulator; cameras give none
         pictures = {"images": made.pixels[..., :3], "masks": (made.labels > 0).astype("uint8") * 255}
         for kind, pixels in pictures.items():

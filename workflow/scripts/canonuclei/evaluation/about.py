@@ -15,9 +15,9 @@ def about_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """What ``markdown.table1_markdown`` tells of the data, the schedule and the start of every run.
 
     Returns:
-        ``dataset``; ``simulated``; ``official`` (the paper's data and split); ``runs``: a list of ``run``,
-        ``encoder``, ``epochs``, ``tiles_per_epoch`` (None: every training tile), ``start`` (``imagenet`` or
-        ``none``) and ``input_size`` (px, of Mask R-CNN; else None).
+        ``dataset``; ``own`` (images of one's own); ``simulated``; ``official`` (the paper's data and split);
+        ``runs``: a list of ``run``, ``encoder``, ``epochs``, ``tiles_per_epoch`` (None: every training tile),
+        ``start`` (``imagenet`` or ``none``) and ``input_size`` (px, of Mask R-CNN; else None).
     """
     # Configurations that were published before there were data sets of one's own have no such section
     own = config.get("data", {}).get("kind") == "folder"
@@ -25,6 +25,7 @@ def about_config(config: Mapping[str, Any]) -> dict[str, Any]:
     official = split["protocol"] == "official" and split["expected"] == PAPERS_COUNTS
     return {
         "dataset": config["dataset"],
+        "own": own,
         "simulated": simulated,
         "official": official and not simulated and not own,
         "runs": [_about_run(config, run) for run in run_names(config)],

@@ -13,8 +13,9 @@ from matplotlib.patches import Ellipse, Rectangle
 
 from ..data.tiles import Tiles
 from ..nuclei.stitch import stitch
+from ..words import many
 from .material import Nuclei, whole_image
-from .style import BLUE, ORANGE, SKY, add_note, data_note, say_empty, show_image
+from .style import BLUE, ORANGE, SKY, add_note, data_note, fitted_name, say_empty, show_image
 
 PANEL = 4.2  # inches a side
 NUMBERED = 25  # up to so many nuclei in a close-up carry their ids
@@ -59,12 +60,14 @@ def draw_ellipses(
         end_y, end_x = (min(start + tiles.size, end) for start, end in zip((y, x), image.shape, strict=False))
         corner, size = (x - 0.5, y - 0.5), (end_x - x, end_y - y)
         left.add_patch(Rectangle(corner, *size, fill=False, edgecolor=SKY, linewidth=1.4))
-        left.set_ylabel(f"{tile['look']}\n{tile['image_id'][:8]}", fontsize=8)
-        left.set_xlabel(f"{len(found)} nuclei in the image", fontsize=8)
+        name = fitted_name(tile["image_id"], PANEL)
+        left.set_ylabel(f"{tile['look']}\n{name}", fontsize=8, parse_math=False)
+        left.set_xlabel(f"{many(len(found), 'nucleus', 'nuclei')} in the image", fontsize=8)
         right.set(xlim=(x - 0.5, end_x - 0.5), ylim=(end_y - 0.5, y - 0.5))
         inside = found[found["centroid-0"].between(y, end_y) & found["centroid-1"].between(x, end_x)]
         _draw(right, found, axes_lines=True, numbered=inside if len(inside) <= NUMBERED else None)
-        right.set_xlabel(f"the framed tile: {len(inside)} nuclei with their centre in it", fontsize=8)
+        centred = f"{many(len(inside), 'nucleus', 'nuclei')} centred in it"
+        right.set_xlabel(f"the framed tile: {centred}", fontsize=8)
     grid[0][0].set_title("Whole image")
     grid[0][1].set_title("Close-up: centroid, major and minor axis, id")
     run = f"{nuclei.label}+P, encoder {nuclei.encoder}, seed {nuclei.seed}"

@@ -41,9 +41,9 @@ LOOK = {
     "Oracle mask+WS": (GREEN, "-", "^"),
     "Oracle mask+CC": (GREEN, ":", "^"),
 }
-NO_CURVE = """no F1: the test images have masks and
-no instance labels, so no nucleus
-can be matched with a true one"""
+NO_CURVE = """No F1 over IoU: the test images have binary masks and no instance labels,
+so no predicted nucleus can be matched with a true one.
+What could be scored without them is in table1.md."""
 SPARE = [(PURPLE, "-.", "P"), (BLUE, "--", "X"), (GREEN, "-.", "*"), (ORANGE, "--", "<"), (SKY, "-.", ">")]
 
 
@@ -69,11 +69,15 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def draw_f1_over_iou(curves: pd.DataFrame, simulated: bool) -> Figure:
     """A panel for our models on each encoder, one for the rivals and one for the oracles.
 
+    Without a curve, only the words that tell why.
+
     Args:
         curves: f1_curves.csv: approach, encoder, grid, seed, iou_threshold, f1.
         simulated: whether the images are.
     """
-    panels = split_panels(curves) or [("No F1", curves)]
+    panels = split_panels(curves)
+    if not panels:
+        return _without_curves(simulated)
     columns = len(panels) if len(panels) < 4 else math.ceil(len(panels) / 2)
     rows = math.ceil(len(panels) / columns)
     size = (4.1 * columns, 4.3 * rows + 0.3)
@@ -86,8 +90,17 @@ def draw_f1_over_iou(curves: pd.DataFrame, simulated: bool) -> Figure:
         row[0].set_ylabel("F1")
     several = curves.groupby(["approach", "encoder"], dropna=False)["seed"].nunique().max() > 1
     band = "lines: mean of the seeds; bands: from the lowest to the highest" if several else ""
-    pooled = "" if curves.empty else "pooled over the test tiles; in brackets, F1 at IoU 0.5"
+    pooled = "pooled over the test tiles; in brackets, F1 at IoU 0.5"
     add_note(figure, data_note(simulated, pooled, band))
+    return figure
+
+
+def _without_curves(simulated: bool) -> Figure:
+    figure = plt.figure(figsize=(6.4, 1.3))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    axes.text(0.5, 0.5, NO_CURVE, ha="center", va="center", fontsize=10, linespacing=1.5)
+    add_note(figure, data_note(simulated))
     return figure
 
 
@@ -114,19 +127,15 @@ def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
     axes.set_title(title)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    if lines:
-        handles = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
-        axes.legend(
-            handles=handles,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.16),
-            ncols=2,
-            handlelength=2.6,
-            columnspacing=1,
-            fontsize=7.5,
-        )
-    if not lines:
-        axes.axis("off")
-        say_empty(axes, NO_CURVE)
-    elif part["f1"].max() == 0:
+    handles = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
+    axes.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+        ncols=2,
+        handlelength=2.6,
+        columnspacing=1,
+        fontsize=7.5,
+    )
+    if part["f1"].max() == 0:
         say_empty(axes, "no match at any threshold")

@@ -17,7 +17,7 @@ from ..nuclei.rows import nuclei_masks, parameters
 from .canvas import Canvas
 from .material import Nuclei, shape_grid, shown_tile
 from .outlines import outline
-from .style import BLUE, GREEN, ORANGE, PURPLE, data_note, say_empty, show_image
+from .style import BLUE, GREEN, ORANGE, PURPLE, data_note, fitted_name, say_empty, show_image
 
 SIDE = 0.7  # inches of the small panels
 STRIDE = 16  # px a cell, of every encoder
@@ -26,6 +26,7 @@ COLOURS = (ORANGE, BLUE, GREEN)
 CELLS = 8  # a side, as drawn
 WINDOW = 1.75  # canonical units around the shape in which the grids are shown
 LINE_STEP = 8  # px between the lines of a grid
+NAME = 4.0  # inches of the note for the image's name
 ENCODERS = {"resnet50": "ResNet-50", "efficientnet-lite0": "EfficientNet-Lite0", "tiny": "tiny encoder"}
 
 
@@ -77,10 +78,11 @@ def draw_figure1(
     _draw_shape(canvas, nuclei)
     _draw_masks(canvas, followed)
     _draw_composed(canvas, tiles, index, followed, nuclei.threshold)
-    source = f"tile {tile['image_id'][:8]} at row {tile['tile_y']}, column {tile['tile_x']}"
+    name = fitted_name(tile["image_id"], NAME)
+    source = f"tile of {name} at row {tile['tile_y']}, column {tile['tile_x']}"
     model = f"model {nuclei.label}, encoder {nuclei.encoder}, seed {nuclei.seed}"
     note = data_note(simulated, source, model, "outlines at ½")
-    canvas.text(0.2, 0.13, note, ha="left", fontsize=8, color="#555555")
+    canvas.text(0.2, 0.13, note, ha="left", fontsize=8, color="#555555", parse_math=False)
     return canvas.figure
 
 

@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch
 from ..data.tiles import Tiles
 from .material import Nuclei, masks_of_tile, shown_tile, tell_runs
 from .outlines import draw_instances, outline, split_labels
-from .style import SKY, add_note, data_note, math_label, say_empty, show_image
+from .style import SKY, add_note, data_note, fitted_name, math_label, say_empty, show_image
 
 PANEL = 2.0  # inches a side
 
@@ -44,7 +44,8 @@ def draw_figure2(
         tile = tiles.table.iloc[index]
         image = shown_tile(tiles, index)
         show_image(row[0], image)
-        row[0].set_ylabel(f"{tile['look']}\n{tile['image_id'][:8]}", fontsize=8)
+        name = fitted_name(tile["image_id"], PANEL)
+        row[0].set_ylabel(f"{tile['look']}\n{name}", fontsize=8, parse_math=False)
         if tile["truth"] == "instances":
             _show_instances(row[1], image, split_labels(np.asarray(tiles.instances[index])))
         else:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
+from ..words import many
 from .material import Nuclei, shape_grid, tell_runs
 from .outlines import outline
 from .style import add_note, data_note, math_label, say_empty, show_image
@@ -61,8 +62,7 @@ def draw_figure3(
 
 def _say(measured: Mapping[str, Any]) -> str:
     """What was measured on a shape: its eccentricity; whether it is one closed, convex piece in the grid."""
-    pieces = measured.get("pieces", 1)
-    parts = [f"{pieces} {'piece' if pieces == 1 else 'pieces'}"]
+    parts = [many(measured.get("pieces", 1), "piece")]
     if measured.get("eccentricity") is None:
         return f"no closed outline\n{parts[0]}"
     if "closed_in_grid" in measured:

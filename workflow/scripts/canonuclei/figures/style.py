@@ -10,8 +10,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from ..files import atomic_path
+from ..words import shortened
 
 STYLE = Path(__file__).with_name("canonuclei.mplstyle")
 
@@ -54,6 +57,22 @@ def math_label(label: str) -> str:
     don't have, and show as boxes.
     """
     return label.replace("L_cnt", COUNT_LOSS)
+
+
+def fitted_name(name: str, inches: float, size: float = 8) -> str:
+    """An image's name, whole where it fits; else as ``words.shortened`` makes it fit.
+
+    Args:
+        name: the image's id. Draw it with ``parse_math=False``: file names may have dollar signs.
+        inches: of the line that it stands on.
+        size: of the font in points.
+    """
+    font = FontProperties(size=size)
+    for most in range(max(len(name), 3), 2, -1):
+        text = shortened(name, most)
+        if text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] <= 72 * inches:
+            break
+    return text
 
 
 def data_note(simulated: bool, *notes: str) -> str:

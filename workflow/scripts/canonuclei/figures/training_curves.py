@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from ..words import many
 from .style import BLACK, BLUE, COUNT_LOSS, GREEN, PURPLE, SKY, VERMILION, add_note, data_note, say_empty
 
 COLUMNS = (4, 3, 5)  # of panels: whichever leaves the fewest places empty, the first of equal ones
@@ -70,7 +71,7 @@ def draw_training_curves(logs: Mapping[str, pd.DataFrame], simulated: bool) -> F
     handles = [plt.Line2D([], [], label=run.replace("_", ", "), **look) for run, look in looks.items()]
     figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, max(1, len(handles))))
     short = max((len(log) for log in logs.values()), default=0)
-    add_note(figure, data_note(simulated, f"up to {short} epoch{'s' * (short != 1)}, one line a run"))
+    add_note(figure, data_note(simulated, f"up to {many(short, 'epoch')}, one line a run"))
     return figure
 
 
