@@ -72,6 +72,11 @@ class Model {
     this.emit("outlines", "chosen", "selection");
   }
 
+  /** p(z) of every nucleus and candidate, as it is now. */
+  sureness() {
+    return Array.from({ length: this.count }, (_, index) => this.nucleus(index).p);
+  }
+
   kept(index) {
     return this.columns.kept[index] === 1;
   }

@@ -79,9 +79,10 @@ class Panel {
     this.subject = index;
     $("panel").classList.toggle("empty", index < 0);
     $("chosen-title").textContent = index < 0 ? "No nucleus" : `Nucleus ${model.columns.id[index]}`;
-    $("chosen-how").textContent = index < 0 ? "Point at one in the image." :
+    $("chosen-how").textContent = index < 0 ? (model.shown.length ? "Point at one in the image." : "") :
       model.hover >= 0 && model.hover !== model.chosen ? "pointed at; click to keep it here" : "chosen";
-    if (index < 0) return;
+    $("pick").disabled = index < 0 || model.values[index] === null;
+    if (index < 0) return this.drawNone();
     const one = model.nucleus(index), numbers = model.values[index];
     this.drawNumbers(index, one, numbers);
     this.drawDoubts(index);
@@ -89,8 +90,13 @@ class Panel {
     this.drawSliders(index, one);
     $("pick").setAttribute("aria-pressed", String(model.selection.has(index)));
     $("pick").textContent = model.selection.has(index) ? "Selected" : "Select";
-    $("pick").disabled = numbers === null;
     $("restore").disabled = !model.edits.has(index);
+  }
+
+  drawNone() {
+    $("pick").setAttribute("aria-pressed", "false");
+    $("pick").textContent = "Select";
+    $("steps").replaceChildren(make("li", {}, "Choose a nucleus in the image to see how the shape becomes it."));
   }
 
   drawNumbers(index, one, numbers) {

@@ -33,17 +33,31 @@ class Canonical {
   drawContours() {
     const { shape } = this.model, picture = $("contours");
     picture.replaceChildren(draw("path", { d: "M150,0V300M0,150H300", class: "axes" }));
-    for (const level of CONTOURS) {
-      if (level < shape.lowest || level >= shape.highest) continue;
+    const labels = [];
+    for (const level of CONTOURS.filter((one) => one >= shape.lowest && one < shape.highest)) {
       const rings = shape.outline(logitOf(level));
       picture.append(draw("path", { d: pathOf(rings, (x, y) => this.at(x, y)), class: "contour", "fill-rule": "evenodd" }));
-      const bottom = rings.flat().reduce((most, value, k) => (k % 2 ? Math.max(most, value) : most), -Infinity);
-      const text = draw("text", { x: 153, y: (this.at(0, bottom)[1] - 2).toFixed(1), class: "small" });
-      text.textContent = level;
-      picture.append(text);
+      labels.push([level, this.rightmost(rings)]);
     }
-    picture.append(draw("path", { id: "now", class: "now" }));
+    picture.append(draw("path", { id: "now", class: "now" }), ...this.fan(labels));
     picture.append(draw("title", {}, "Outlines of the canonical shape at several levels of p(s)"));
+  }
+
+  /** Where rings reach farthest to the right, in the picture. */
+  rightmost(rings) {
+    let [x, y] = [-Infinity, 0];
+    for (const ring of rings) for (let k = 0; k < ring.length; k += 2) if (ring[k] > x) [x, y] = [ring[k], ring[k + 1]];
+    return this.at(x, y);
+  }
+
+  /** Labels in a column beside the picture, a line from each to its outline: lines may lie too close for text. */
+  fan(labels) {
+    return labels.flatMap(([level, [x, y]], k) => {
+      const end = 158 + 15 * k, text = draw("text", { x: 312, y: end + 4, class: "small" });
+      text.textContent = level;
+      return [draw("path", { d: `M${x.toFixed(1)},${y.toFixed(1)}L308,${end}`, class: "leader" }),
+        draw("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 2, class: "dot" }), text];
+    });
   }
 
   place(r, p) {

@@ -2,16 +2,16 @@
 
 const BINS = 24, WIDE = 300, HIGH = 110;
 const QUANTITIES = [
-  { key: "area", title: "Size", unit: "px²", of: (numbers) => numbers.area, words: "area" },
+  { key: "area", title: "Size", unit: "px²", of: (numbers) => numbers.area, words: "area in px²" },
   { key: "elongation", title: "Elongation", unit: "", of: elongation, words: "length divided by width; 1 is round" },
   { key: "direction", title: "Direction", unit: "°", of: (numbers) => (elongation(numbers) < ROUND ? NaN : seenAngle(numbers.orientation)),
-    words: "of the long axis, counter-clockwise from the horizontal", range: [0, 180] },
+    words: "of the long axis, in degrees counter-clockwise from the horizontal", range: [0, 180] },
 ];
 
 class Histogram {
   constructor(model, quantity, place) {
     Object.assign(this, { model, quantity });
-    const { key, title, words, unit } = quantity;
+    const { key, title, words } = quantity;
     this.picture = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH + 18}`, class: "histogram", role: "img", id: `hist-${key}` });
     this.from = make("input", { type: "range", min: 0, max: BINS, value: 0, id: `from-${key}` });
     this.to = make("input", { type: "range", min: 0, max: BINS, value: BINS, id: `to-${key}` });
@@ -22,7 +22,7 @@ class Histogram {
       return make("div", { class: "slider" }, make("label", { for: input.id }, `${title} ${name}`), input, output);
     });
     place.append(make("div", { class: "quantity" },
-      make("h3", {}, `${title}`), make("p", { class: "note" }, `${words}${unit ? `, ${unit}` : ""}`), this.picture, ...sliders, this.note));
+      make("h3", {}, `${title}`), make("p", { class: "note" }, words), this.picture, ...sliders, this.note));
     this.wireDrag();
   }
 

@@ -19,8 +19,7 @@ class Table {
     this.model = model;
     this.order = [0, 1];
     const redraw = framed(() => this.draw());
-    model.on("selection", redraw);
-    model.on("chosen", redraw);
+    for (const event of ["selection", "chosen", "outlines"]) model.on(event, redraw);
     $("table-head").append(...SHOWN.map(([name], column) => {
       const button = make("button", { type: "button" }, name);
       button.addEventListener("click", () => {
@@ -53,7 +52,8 @@ class Table {
       (count > ROWS ? `; the first ${ROWS} are listed, the CSV has all` : "") : "No nucleus is selected";
     $("table-empty").hidden = count > 0;
     $("table-scroll").hidden = count === 0;
-    $("export").disabled = count === 0;
+    $("export").disabled = $("select-none").disabled = count === 0;
+    $("select-all").disabled = model.shown.length === 0;
     $("export").textContent = count ? `Save ${count.toLocaleString("en")} as CSV` : "Save as CSV";
   }
 

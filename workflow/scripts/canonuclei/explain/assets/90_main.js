@@ -42,7 +42,7 @@ function wireThreshold(model) {
 
 function wireChooser(model) {
   const chooser = $("chooser");
-  model.pages.forEach((page, number) => chooser.append(make("option", { value: number }, page.name)));
+  model.pages.forEach((page, number) => chooser.append(make("option", { value: number }, `${page.name}${page.warnings.length ? " – look twice" : ""}`)));
   $("choose-image").hidden = model.pages.length < 2;
   chooser.addEventListener("change", () => {
     model.show(Number(chooser.value));
@@ -54,6 +54,18 @@ function countWords(model) {
   const doubtful = model.doubtful().length;
   $("count").textContent = many(model.shown.length, "nucleus", "nuclei") + (doubtful ? `, ${doubtful.toLocaleString("en")} of them doubtful` : ", none marked doubtful");
   $("next-doubtful").disabled = $("select-doubtful").disabled = doubtful === 0;
+  describeNone(model);
+}
+
+/** Without a nucleus there are no steps, histograms and selections: one sentence says what can be done. */
+function describeNone(model) {
+  const none = model.shown.length === 0, less = model.sureness().filter((p) => p > model.shape.lowest);
+  document.querySelector("main").classList.toggle("none", none);
+  $("none").hidden = !none;
+  if (!none) return;
+  const sure = less.length ? `The surest of ${many(less.length, "candidate")} has p(z) = ${digits(Math.max(...less))}: move the threshold below it to see it.` :
+    "There are no candidates under the threshold either.";
+  $("none").textContent = `No nucleus reaches the threshold of ${digits(model.threshold, 2)} in this image. ${sure}`;
 }
 
 function describeImage(model) {
@@ -65,14 +77,6 @@ function describeImage(model) {
   $("warning-list").replaceChildren(...warnings.map((text) => make("li", {}, text)));
   $("notes").replaceChildren(...notes.map((text) => make("li", {}, text)));
   $("notes").hidden = notes.length === 0;
-}
-
-function describeRun(data) {
-  const flat = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : String(value));
-  const rows = Object.entries(data.about).map(([key, value]) => make("div", {}, make("dt", {}, key), make("dd", {}, flat(value))));
-  $("about").replaceChildren(...rows);
-  $("page-notes").replaceChildren(...data.notes.map((text) => make("li", {}, text)));
-  $("page-notes").hidden = data.notes.length === 0;
 }
 
 try {
