@@ -144,8 +144,8 @@ def described(*names: str, **changes: object) -> str:
 def test_schedule_and_start_of_every_run_are_told() -> None:
     text = described("bbbc038-stage1", "short")
     assert "**Not the paper's test set or split.**" in text
-    assert "**A shortened schedule:** 4 epochs of at most 1,600 tiles (`ours_efficientnet-lite0_s0`" in text
-    assert "2 epochs of at most 800 tiles (`mask-rcnn_resnet50_s0`)" in text
+    assert "**A shortened schedule:** 4 epochs of 1,600 tiles (`ours_efficientnet-lite0_s0`" in text
+    assert "2 epochs of 800 tiles (`mask-rcnn_resnet50_s0`)" in text
     assert "from ImageNet weights, efficientnet-lite0 (`ours_efficientnet-lite0_s0`" in text
     assert "from scratch, resnet50 (`ours-cnt_resnet50_s0`" in text
     assert "Mask R-CNN saw each tile scaled to 128 px a side (`mask-rcnn_resnet50_s0`)" in text

@@ -118,6 +118,19 @@ def test_an_interrupted_run_ends_with_the_same_weights(config, tiles, tmp_path, 
             assert row["train_total"] == pytest.approx(again["train_total"], rel=1e-12)
 
 
+def test_an_epoch_may_have_more_tiles_than_there_are(config, tiles):
+    once, more = (
+        Batches(tiles / "train", settings_of(config, training={"tiles_per_epoch": wanted}), False, True)
+        for wanted in (None, 30)
+    )
+    number = len(once)
+    assert number == 12 and (once.steps, more.steps) == (3, 7)
+    assert np.array_equal(more.order(3, 1).ravel()[:number], once.order(3, 1).ravel())
+    drawn = np.bincount(more.order(3, 1).ravel(), minlength=number)
+    assert drawn.sum() == 28 and set(drawn) <= {2, 3}
+    assert not np.array_equal(more.order(3, 1), more.order(3, 2))
+
+
 def test_seeds_differ_and_repeat(config, tiles, tmp_path):
     runs = [trainer_of(config, tiles, tmp_path / f"{i}.safetensors", seed=s) for i, s in enumerate((0, 0, 1))]
     for run in runs:

@@ -86,13 +86,13 @@ def _schedule(runs: Sequence[Mapping[str, Any]], own: bool) -> str:
         return f"Every run was trained for the paper's {PAPER_EPOCHS} epochs, each of all training tiles."
     told = [
         f"{many(epochs, 'epoch')} of "
-        + (f"at most {many(tiles, 'tile')}" if tiles else "all training tiles")
+        + (many(tiles, "tile") if tiles else "all training tiles")
         + f" ({_codes(names)})"
         for (epochs, tiles), names in lengths.items()
     ]
     drawn = ""
     if any(tiles for _, tiles in lengths):
-        drawn = "; where a number of tiles is given, an epoch is only so many of them, drawn anew each time"
+        drawn = "; where a number of tiles is given, an epoch has so many, drawn anew each time"
     if own:
         return f"Training: {'; '.join(told)}{drawn}."
     short = any(epochs < PAPER_EPOCHS or tiles for epochs, tiles in lengths)

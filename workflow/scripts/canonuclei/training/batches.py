@@ -71,12 +71,16 @@ class Batches:
     def steps(self) -> int:
         """Steps of an epoch; a last batch that is not full is left out."""
         wanted = self.settings["training"]["tiles_per_epoch"] or len(self)
-        return max(1, min(wanted, len(self)) // self.batch_size)
+        return max(1, wanted // self.batch_size)
 
     def order(self, seed: int, epoch: int) -> np.ndarray:
-        """The tiles of an epoch, (steps, batch size): a shuffle that follows from seed and epoch."""
-        shuffled = np.random.default_rng([seed, epoch]).permutation(len(self))
-        return shuffled[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
+        """The tiles of an epoch, (steps, batch size): a shuffle that follows from seed and epoch.
+
+        Where an epoch has more tiles than there are, it goes through all of them again, shuffled anew.
+        """
+        random, wanted = np.random.default_rng([seed, epoch]), self.steps * self.batch_size
+        rounds = [random.permutation(len(self)) for _ in range(-(-wanted // len(self)))]
+        return np.concatenate(rounds)[:wanted].reshape(self.steps, self.batch_size)
 
     def training_batch(self, index: np.ndarray, generator: torch.Generator) -> dict[str, Tensor]:
         """The tiles ``index``, augmented."""
