@@ -10,6 +10,7 @@ import torch
 from canonuclei.benchmarks.plain import plain_loss_terms, plain_model, plain_optimizer, plain_training_step
 from canonuclei.models.canonical import CanonicalModel
 from canonuclei.models.encoders import build_encoder
+from canonuclei.models.losses import count_loss
 from canonuclei.training.augment import augment
 from canonuclei.training.loop import _clip
 from test_canonical import LOSS, NETWORK
@@ -58,9 +59,9 @@ def test_augmentation_keeps_image_and_labels_together():
     generator = torch.Generator().manual_seed(0)
     mask = (torch.rand(32, 16, 16, generator=generator) < 0.5).float()
     images = mask[:, None].expand(-1, 3, -1, -1).clone()
-    still = {"gamma": [1, 1], "contrast": 0, "brightness": 0, "invert": 0, "channel_shuffle": 0, "noise": 0}
+    still = {"scale": [1, 1], "gamma": [1, 1], "contrast": 0, "brightness": 0, "invert": 0, "channel_shuffle": 0, "noise": 0}
     settings = {"flips": True, "rotations": True, **still}
-    turned, (labels,) = augment(images, [mask], settings, generator)
+    turned, (labels,), _ = augment(images, [mask], settings, generator)
     assert torch.equal(turned[:, 0], labels)
     assert not torch.equal(labels, mask)
     symmetries = [torch.rot90(m, k, (-2, -1)) for m in (mask, mask.flip(-1)) for k in range(4)]
@@ -68,9 +69,54 @@ def test_augmentation_keeps_image_and_labels_together():
     assert hits.any(0).all()
     assert (hits.sum(1) > 0).all()
     off = {"flips": False, "rotations": False, **still}
-    unturned, (same_labels,) = augment(images, [mask], off, generator)
+    unturned, (same_labels,), _ = augment(images, [mask], off, generator)
     assert torch.equal(same_labels, mask)
     torch.testing.assert_close(unturned, images)
+
+
+def discs(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(count, 3, 64, 64) one bright disc a tile on grey ground, and its mask."""
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    mask = ((rows - 30) ** 2 + (columns - 34) ** 2 < 100).float().expand(count, -1, -1).clone()
+    return (0.2 + 0.6 * mask)[:, None].repeat(1, 3, 1, 1), mask
+
+
+STILL = {"flips": False, "rotations": False, "gamma": [1, 1], "contrast": 0, "brightness": 0, "invert": 0}
+STILL |= {"channel_shuffle": 0, "noise": 0}
+
+
+def test_scaled_tiles_keep_image_and_labels_together_and_tell_what_is_no_image():
+    images, mask = discs(64)
+    valid, before = torch.ones_like(mask), images.clone()
+    settings = STILL | {"scale": [0.5, 0.5]}
+    shrunk, (masks, valids), whole = augment(
+        images, [mask.clone(), valid], settings, torch.Generator().manual_seed(0)
+    )
+    changed = (shrunk != before).flatten(1).any(1)
+    assert 20 < changed.sum() < 44 and whole.all()
+    assert torch.equal(shrunk[~changed], before[~changed])
+    # half the side: a quarter of the area, of the tile as of the disc
+    assert (valids[changed].mean(dim=(1, 2)) - 0.25).abs().max() < 0.02
+    assert (masks[changed].sum(dim=(1, 2)) / mask[0].sum() - 0.25).abs().max() < 0.05
+    # beyond it is even ground of the same colour
+    assert ((shrunk[:, 0] > 0.5).float() - masks).abs().mean() < 0.01
+    assert torch.allclose(shrunk[changed][valids[changed][:, None].repeat(1, 3, 1, 1) == 0], torch.tensor(0.2))
+
+
+def test_the_count_of_an_enlarged_tile_is_not_used():
+    images, mask = discs(32)
+    settings = STILL | {"scale": [1.5, 1.5]}
+    enlarged, (masks, valids), whole = augment(
+        images, [mask.clone(), torch.ones_like(mask)], settings, torch.Generator().manual_seed(0)
+    )
+    assert 8 < (~whole).sum() < 24
+    assert valids.all()
+    assert ((enlarged[:, 0] > 0.5).float() - masks).abs().mean() < 0.02
+    presence = torch.rand(4, 10)
+    k = torch.tensor([3.0, torch.nan, 5.0, torch.nan])
+    expected = ((presence.sum(1) - k)[[0, 2]] ** 2).mean()
+    assert torch.isclose(count_loss(presence, k), expected)
+    assert count_loss(presence, torch.full((4,), torch.nan)) == 0
 
 
 def test_glibc_is_told_to_keep_memory():

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from .config_values import Validator, check_values
 from .errors import InputError
 
 # Rows of the tables that no variant makes
@@ -34,7 +34,8 @@ def validate_config(config: Mapping[str, Any]) -> None:
         InputError: at the first fault: an unknown or missing key, a value of the wrong type or out of its
             range, or keys that contradict each other. The message is one line.
     """
-    errors = list(Draft202012Validator(load_schema()).iter_errors(_plain(config)))
+    check_values(config)
+    errors = list(Validator(load_schema()).iter_errors(plain(config)))
     if errors:
         # An unknown key is often why another one is missing, so it is told first
         unknown = [error for error in errors if error.validator == "additionalProperties"]
@@ -43,12 +44,12 @@ def validate_config(config: Mapping[str, Any]) -> None:
         raise problem
 
 
-def _plain(value: Any) -> Any:
-    """Plain dicts and lists, which jsonschema asks for (Snakemake hands ordered and immutable ones)."""
+def plain(value: Any) -> Any:
+    """Plain dicts and lists, which jsonschema, YAML and JSON ask for (Snakemake has its own kinds)."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     return value
 
 
@@ -187,7 +188,7 @@ def _folder_faults(config: Mapping[str, Any]) -> Iterator[InputError]:
 def _settings_faults(settings: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[InputError]:
     """Faults of sections that stand in the config or in a variant."""
     where = settings["where"]
-    for section, key in (("input", "percentiles"), ("augmentation", "gamma")):
+    for section, key in (("input", "percentiles"), ("augmentation", "gamma"), ("augmentation", "scale")):
         low, high = settings.get(section, {}).get(key, (0, 1))
         if low > high or (low == high and section == "input"):
             yield InputError(f"{where}{section}.{key}", f"{low} is not below {high}", "write [low, high]")

@@ -35,13 +35,15 @@ def smooth_dice(probability: Tensor, mask: Tensor, valid: Tensor, smooth: float 
 
 
 def count_loss(presence: Tensor, k: Tensor) -> Tensor:
-    """L_cnt (Eq. 3): (Σ p(z_i) − K)², mean over the batch.
+    """L_cnt (Eq. 3): (Σ p(z_i) − K)², mean over the tiles of the batch whose K is known.
 
     Args:
         presence: (B, N) p(z).
-        k: (B,) number of nuclei in each tile.
+        k: (B,) number of nuclei in each tile; NaN where it is not known (a tile that was enlarged).
     """
-    return ((presence.sum(dim=1) - k) ** 2).mean()
+    known = ~k.isnan()
+    error = torch.where(known, presence.sum(dim=1) - k, torch.zeros_like(k))
+    return (error**2).sum() / known.sum().clamp(min=1)
 
 
 def segmentation_terms(

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+_SCALED = 0.5  # chance of another scale: what is resampled is smoother than any image, so half are not
 
 
 def augment(
     images: Tensor, labels: list[Tensor], settings: Mapping[str, Any], generator: torch.Generator
-) -> tuple[Tensor, list[Tensor]]:
+) -> tuple[Tensor, list[Tensor], Tensor]:
     """Augment a batch.
 
     Args:
@@ -21,10 +24,14 @@ def augment(
         generator: source of every random choice.
 
     Returns:
-        The images, which brightness, contrast and noise may carry a little out of [0, 1], and the labels.
+        The images, which brightness, contrast and noise may carry a little out of [0, 1], the labels, and
+        (B,) bool: whether the whole tile is still to be seen, so that its count of nuclei holds.
     """
     images, labels = _symmetries(images, labels, settings, generator)
-    return _grey_values(images, settings, generator), labels
+    whole = torch.ones(len(images), dtype=torch.bool)
+    if settings["scale"] != [1.0, 1.0]:
+        images, labels, whole = _rescaled(images, labels, settings["scale"], generator)
+    return _grey_values(images, settings, generator), labels, whole
 
 
 def _symmetries(images, labels, settings, generator):
@@ -39,6 +46,33 @@ def _symmetries(images, labels, settings, generator):
             part = source[at].flip(-1) if value >= 4 else source[at]
             target[at] = torch.rot90(part, value % 4, dims=(-2, -1))
     return turned, followed
+
+
+def _rescaled(
+    images: Tensor, labels: list[Tensor], limits: list[float], generator: torch.Generator
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Half of the tiles at another scale, at a random place.
+
+    What is shrunk lies on an even ground of its own median colour, where all labels are 0: not valid.
+    """
+    low, high = torch.tensor(limits).log().tolist()
+    factor = (low + (high - low) * torch.rand(len(images), generator=generator)).exp()
+    factor[torch.rand(len(images), generator=generator) >= _SCALED] = 1.0
+    place = 2 * torch.rand(len(images), 2, generator=generator) - 1
+    chosen = (factor != 1).nonzero().squeeze(1)
+    if len(chosen) == 0:
+        return images, labels, factor <= 1
+    factors, part = factor[chosen], images[chosen]
+    theta = torch.zeros(len(chosen), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = 1 / factors
+    theta[:, :, 2] = place[chosen] * (1 - 1 / factors).abs()[:, None]
+    grid = F.affine_grid(theta, list(part.shape), align_corners=False)
+    ground = part[..., ::4, ::4].flatten(2).median(dim=2).values[..., None, None]
+    images[chosen] = F.grid_sample(part - ground, grid, align_corners=False) + ground
+    for label in labels:
+        one = label[chosen, None].float()
+        label[chosen] = F.grid_sample(one, grid, mode="nearest", align_corners=False)[:, 0].to(label.dtype)
+    return images, labels, factor <= 1
 
 
 def _grey_values(images: Tensor, settings: Mapping[str, Any], generator: torch.Generator) -> Tensor:

@@ -87,10 +87,13 @@ class Batches:
         index = np.sort(index)
         batch = self._raw(index)
         keys = [key for key in ("mask", "valid", "instances") if key in batch]
-        images, labels = augment(
+        images, labels, whole = augment(
             batch["images"], [batch[key] for key in keys], self.settings["augmentation"], generator
         )
         batch.update(zip(keys, labels, strict=True))
+        if "k" in batch:
+            # of a part of the tile nobody has told it
+            batch["k"] = torch.where(whole, batch["k"], torch.nan)
         batch["images"] = to_network(images)
         return batch
 
