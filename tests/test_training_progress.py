@@ -7,6 +7,6 @@ def test_a_training_of_few_steps_is_warned_of(capsys):
     Progress("ours_tiny_s0", 100, 0, 16).close()
     told = capsys.readouterr().err
     assert told.startswith("Warning: ours_tiny_s0: 100 steps in all")
-    assert "10 times as many images, or training.epochs times 10" in told and told.count("\n") == 1
+    assert "training.epochs times 10 gives 1,000 and more" in told and told.count("\n") == 1
     Progress("ours_tiny_s0", FEW_STEPS, 0, 16).close()
     assert capsys.readouterr().err == ""

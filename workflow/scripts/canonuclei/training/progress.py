@@ -79,8 +79,8 @@ def few_steps(run: str, total: int) -> str:
     """What is to be said of a training of so few steps (1 or more)."""
     times = math.ceil(FEW_STEPS / total)
     return (
-        f"Warning: {run}: {many(total, 'step')} in all, which is few: expect a model that errs often. For "
-        f"{FEW_STEPS:,} steps give {times} times as many images, or training.epochs times {times}"
+        f"Warning: {run}: {many(total, 'step')} in all, which is few: expect a model that errs often. "
+        f"training.tiles_per_epoch or training.epochs times {times} gives {FEW_STEPS:,} and more"
     )
 
 
