@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from .style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, add_note, say_empty
 
@@ -74,6 +75,15 @@ def _finish(axes: Axes) -> None:
         say_empty(axes, "not measured")
         return
     axes.set(xscale="log", yscale="log")
+    # where something was measured: the decades alone would be one or two
+    measured = sorted({float(x) for line in axes.lines for x in line.get_xdata()})
+    axes.set_xticks(measured, [f"{x:.3g}" for x in measured])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    # room for the legend below what is drawn
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / (high / low) ** 0.35, high)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    axes.legend(fontsize=7.5)
+    axes.legend(fontsize=7.5, loc="lower right", ncols=2)
