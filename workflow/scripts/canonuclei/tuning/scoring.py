@@ -57,7 +57,7 @@ def score_images_of(
             for row in rows(frame):
                 yield 0, row
 
-    table = pooled(score_images(of_image, list(images), processes), ["approach"]).set_index("approach")
+    table = pooled(score_images(of_image, list(images), processes)).set_index("approach")
     found = {name: table.loc[PLAIN, name] for name in METRICS}
     found |= {f"repaired_{name}": table.loc[REPAIRED, name] for name in METRICS}
     found = {name: None if pd.isna(value) else round(float(value), 4) for name, value in found.items()}
