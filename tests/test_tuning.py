@@ -19,8 +19,8 @@ from canonuclei.tuning.trials import change_of, groups_of, trial_chain, trial_ru
 
 TRIALS = {
     "start": {"why": "where it began"},
-    "wider": {"on": "start", "why": "a guess", "network": {"head_std": 0.03}},
-    "more": {"on": "wider", "why": "another", "network": {"initial_radius": 6.0}, "alpha": 0.1, "seed": 3},
+    "wider": {"base": "start", "why": "a guess", "network": {"head_std": 0.03}},
+    "more": {"base": "wider", "why": "another", "network": {"initial_radius": 6.0}, "alpha": 0.1, "seed": 3},
 }
 HOLD_OUT = {"colour": ["tissue", "brightfield"], "large": ["160x192"]}
 
@@ -66,8 +66,8 @@ def test_a_trial_has_the_changes_of_all_that_it_stands_on(config):
 @pytest.mark.parametrize(
     ("trials", "message"),
     [
-        ({"a": {"on": "b", "why": "x"}}, "no trial 'b'"),
-        ({"a": {"on": "b", "why": "x"}, "b": {"on": "a", "why": "x"}}, "stands on this one"),
+        ({"a": {"base": "b", "why": "x"}}, "no trial 'b'"),
+        ({"a": {"base": "b", "why": "x"}, "b": {"base": "a", "why": "x"}}, "stands on this one"),
     ],
 )
 def test_a_trial_must_stand_on_another(trials, message):
@@ -103,7 +103,7 @@ def test_batches_of_some_images_hold_only_their_tiles(tiles, config):
 @pytest.mark.parametrize("variant", ["ours-cnt", "semantic"])
 def test_a_trial_trains_on_the_rest_and_is_scored_on_the_groups(tiles, config, tmp_path, variant):
     run = trial_run(overlay(config, {"tuning": {"variant": variant}}), "start")
-    about = {"on": None, "why": TRIALS["start"]["why"], "change": {}}
+    about = {"base": None, "why": TRIALS["start"]["why"], "change": {}}
     output = tmp_path / "start.json"
     trial_script.main("start", run, about, HOLD_OUT, tiles, None, 5, output, 1)
     found = read_json(output)

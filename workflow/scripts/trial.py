@@ -37,7 +37,7 @@ def main(
     Args:
         name: of the trial.
         trial: of ``tuning.trials.trial_run``.
-        about: ``on``, ``why``, ``change``, as the table shows them.
+        about: ``base``, ``why``, ``change``, as the table shows them.
         hold_out: groups of images that it does not train on.
         tiles: folder of the sets of tiles.
         weights: pretrained encoder, or None.

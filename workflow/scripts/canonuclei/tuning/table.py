@@ -10,7 +10,7 @@ import pandas as pd
 
 COLUMNS = [
     "trial",
-    "on",
+    "base",
     "change",
     "why",
     "variant",
@@ -51,7 +51,7 @@ def tuning_markdown(table: pd.DataFrame, about: Mapping[str, Any]) -> str:
     """
     groups = list(dict.fromkeys(table["group"]))
     held = "; ".join(f"*{name}*: {', '.join(values)}" for name, values in about["hold_out"].items())
-    heads = ["trial", "on", "change"] + [
+    heads = ["trial", "base", "change"] + [
         f"{name}: {metric}" for name in groups for metric in ("IoU", "count error", "F1", "F1 repaired")
     ]
     lines = [
@@ -67,7 +67,7 @@ def tuning_markdown(table: pd.DataFrame, about: Mapping[str, Any]) -> str:
     ]
     for name, rows in table.groupby("trial", sort=False):
         first, by_group = rows.iloc[0], rows.set_index("group")
-        cells = [str(name), first["on"] or EMPTY, _change(json.loads(first["change"]))]
+        cells = [str(name), first["base"] or EMPTY, _change(json.loads(first["change"]))]
         for group in groups:
             one = by_group.loc[group]
             cells += [_percent(one["iou"]), _number(one["count_mae"])]

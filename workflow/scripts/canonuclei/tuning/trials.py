@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..settings import SECTIONS, overlay, run_settings
 
 # Keys of a trial that are no settings
-ABOUT = ("on", "why", "variant", "seed")
+ABOUT = ("base", "why", "variant", "seed")
 VALIDATION = "validation"
 
 
@@ -22,8 +22,8 @@ def trial_chain(trials: Mapping[str, Any], name: str) -> list[str]:
         InputError: a trial stands on one that is not there, or on itself.
     """
     chain = [name]
-    while (parent := trials[chain[0]].get("on")) is not None:
-        where = f"tuning.trials.{chain[0]}.on"
+    while (parent := trials[chain[0]].get("base")) is not None:
+        where = f"tuning.trials.{chain[0]}.base"
         if parent not in trials:
             raise InputError(where, f"no trial {parent!r}", f"name one of {', '.join(trials)}")
         if parent in chain:
