@@ -1,17 +1,26 @@
 # Segmenting images of one's own: `snakemake segment --config images=<folder>`. Jobs of some images each, which a
 # cluster takes at once; an image that cannot be read costs neither its job nor the others.
-from canonuclei.segmentation.places import DEFAULT_MODEL, images_of, output_of
+from functools import partial
 
-SEGMENTED = output_of(config["images"], config["segment"]["output"])
-SEGMENT_MODEL = Path(config["model"] or DEFAULT_MODEL)
-PER_JOB = config["segment"]["images_per_job"]
+from canonuclei.segmentation.jobs import (
+    OPTIONS,
+    checked_output,
+    images_in,
+    model_files,
+    planned_jobs,
+    state_of,
+)
+from canonuclei.segmentation.places import output_of
+
 with one_line_errors():
-    TO_SEGMENT = images_of([config["images"]]) if config["images"] else []
-SEGMENT_JOBS = {
-    str(number): TO_SEGMENT[start : start + PER_JOB]
-    for number, start in enumerate(range(0, len(TO_SEGMENT), PER_JOB))
-}
-SEGMENT_SUMMARY = [f"{SEGMENTED}/summary.csv", f"{SEGMENTED}/counts.csv"] if TO_SEGMENT else []
+    SEGMENTED = checked_output(output_of(config["images"], config["segment"]["output"]))
+# Asked by these rules only, for a folder of 100,000 images takes a second to list; what is wrong is one line
+SEGMENT_ARGUMENTS = config["images"], config["segment"]["images_per_job"]
+SEGMENT_JOBS = one_line_errors()(partial(planned_jobs, *SEGMENT_ARGUMENTS))
+SEGMENT_IMAGES = one_line_errors()(partial(images_in, *SEGMENT_ARGUMENTS))
+SEGMENT_MODEL = one_line_errors()(
+    partial(model_files, config["model"], {f"{RESULTS}/runs/{run}/model.safetensors" for run in RUNS})
+)
 
 
 localrules:
@@ -21,26 +30,32 @@ localrules:
 
 rule segment_images:
     input:
-        images=lambda wildcards: SEGMENT_JOBS[wildcards.job],
-        model=SEGMENT_MODEL,
-        description=SEGMENT_MODEL.with_suffix(".json"),
+        model=lambda wildcards: SEGMENT_MODEL()[0],
+        description=lambda wildcards: SEGMENT_MODEL()[1],
     output:
         # each image has a folder of its own beside; which of them come about is told in here
-        f"{SEGMENTED}/.jobs/{{job}}.csv",
+        table=f"{SEGMENTED}/.jobs/{{job}}.csv",
+        counts=f"{SEGMENTED}/.jobs/{{job}}.counts.csv",
     log:
         f"{SEGMENTED}/.jobs/{{job}}.log",
     wildcard_constraints:
-        job=r"\d+",
+        job="[0-9a-f]{16}",
     conda:
         "../../envs/torch.yaml"
     threads: workflow.cores
     resources:
         gpu=1,
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
-        options=config["segment"],
+        # no input files, which Snakemake would look at one by one, and whose names could have no braces; nor does
+        # it keep a parameter that depends on the input, so that 100,000 names are not read again by every plan
+        images=lambda wildcards, input: SEGMENT_IMAGES(wildcards.job),
+        # what it does keep: images that were replaced, also by older ones, are segmented again
+        state=lambda wildcards: state_of(SEGMENT_IMAGES(wildcards.job)),
+        options={name: config["segment"][name] for name in OPTIONS},
         code=code_digest(
+            "../segment.py",
             "segmentation",
             "explain",
             "nuclei",
@@ -63,7 +78,8 @@ rule segment_images:
 
 rule segment_counts:
     input:
-        expand(f"{SEGMENTED}/.jobs/{{job}}.csv", job=SEGMENT_JOBS),
+        tables=lambda wildcards: [f"{SEGMENTED}/.jobs/{job}.csv" for job in SEGMENT_JOBS()],
+        counts=lambda wildcards: [f"{SEGMENTED}/.jobs/{job}.counts.csv" for job in SEGMENT_JOBS()],
     output:
         summary=f"{SEGMENTED}/summary.csv",
         counts=f"{SEGMENTED}/counts.csv",
@@ -72,7 +88,10 @@ rule segment_counts:
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code_digest("segmentation/summary.py", "segmentation/stored.py"),
+        code=code_digest(
+            "../segment_counts.py",
+            *(f"segmentation/{name}.py" for name in ("summary", "stored", "scattered")),
+        ),
     message:
         "Counting the nuclei of all images"
     script:
@@ -82,9 +101,10 @@ rule segment_counts:
 # Its own rule, for Snakemake removes what a failing rule made: images that failed make this one fail alone
 rule segment:
     input:
-        SEGMENT_SUMMARY,
+        summary=rules.segment_counts.output.summary,
+        counts=rules.segment_counts.output.counts,
         # it removes those with images that crashed or whose results are gone: the same command tries them again
-        jobs=expand(f"{SEGMENTED}/.jobs/{{job}}.csv", job=SEGMENT_JOBS),
+        tables=lambda wildcards: [f"{SEGMENTED}/.jobs/{job}.csv" for job in SEGMENT_JOBS()],
     log:
         f"{SEGMENTED}/.jobs/segment.log",
     conda:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canonuclei.logs import log_to
-from canonuclei.segmentation.summary import read_summary, write_summary
+from canonuclei.segmentation.scattered import gather
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        write_summary(read_summary(list(snakemake.input)), Path(snakemake.output.summary).parent, alone=True)
+        found = snakemake.input
+        gather(list(found.tables), list(found.counts), Path(snakemake.output.summary).parent)

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from canonuclei.errors import InputError
 from canonuclei.logs import log_to
 from canonuclei.segmentation.summary import failures, read_summary, undone
 from canonuclei.words import many
@@ -13,16 +12,11 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(summary: str | None, jobs: list[str]) -> None:
+def main(summary: str, jobs: list[str]) -> None:
     """Print the failures of a summary.csv, and end with exit code 1 where there are any.
 
     The tables of jobs that may come out otherwise another time are removed: the same command does them again.
-
-    Raises:
-        InputError: no summary, since no images were named.
     """
-    if summary is None:
-        raise InputError("images", "no folder is named", "snakemake segment --config images=<folder>")
     rows = read_summary([summary])
     faults, again = failures(rows), undone(jobs, Path(summary).parent)
     found = many(int(rows["count"].sum()), "nucleus", "nuclei")
@@ -37,4 +31,4 @@ def main(summary: str | None, jobs: list[str]) -> None:
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        main(snakemake.input[0] if len(snakemake.input) else None, list(snakemake.input.jobs))
+        main(snakemake.input.summary, list(snakemake.input.tables))
