@@ -22,6 +22,7 @@ include: "workflow/rules/publish.smk"
 include: "workflow/rules/segment.smk"
 include: "workflow/rules/benchmark.smk"
 include: "workflow/rules/tuning.smk"
+include: "workflow/rules/verify.smk"
 
 
 rule all:
@@ -29,3 +30,4 @@ rule all:
     input:
         rules.tables.output,
         FIGURE_FILES,
+        rules.provenance.output,

@@ -11,6 +11,7 @@ rule publish:
         [file for file in FIGURE_FILES if file.endswith(".png")],
         expand(f"{RESULTS}/runs/{{run}}/{{file}}", run=RUNS, file=["log.csv", "model.json"]),
         predicted_by(RUNS),
+        record=f"{RESULTS}/provenance.json",
     log:
         f"{LOGS}/publish.log",
     conda:

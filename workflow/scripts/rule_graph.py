@@ -13,10 +13,19 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def tidy(graph: str) -> str:
-    """The graph in a fenced block: sorted and without colours, for both differ from call to call."""
+    """The graph in a fenced block: sorted and without colours, for both differ from call to call.
+
+    Without ``provenance``: it has everything as input, and its arrows would hide the others.
+    """
     names = dict(re.findall(r"^\s*(id\d+)\[\"?([^\]\"]+)\"?\]", graph, flags=re.M))
     arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", graph, flags=re.M)
-    lines = sorted({f"    {names[source]} --> {names[target]}" for source, target in arrows})
+    lines = sorted(
+        {
+            f"    {names[source]} --> {names[target]}"
+            for source, target in arrows
+            if "provenance" not in (names[source], names[target])
+        }
+    )
     return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
 
 

@@ -6,6 +6,7 @@ const ABOUT_WORDS = {
   merge_overlap: "Merged from this overlap on", tile_size: "Side of a tile, px", tile_overlap: "Tiles overlap by, px",
   guaranteed_whole_diameter_px: "Surely whole up to, px across", normalization: "Normalization", model: "Model", device: "Device",
   bf16: "Computed in bf16", processor: "Processor", versions: "Versions", made: "Made", counts: "Counts", seed: "Seed",
+  revision: "Commit", code: "Code", threads: "Threads", run: "Run", dataset: "Data set",
 };
 
 const aboutWord = (key) => ABOUT_WORDS[key] || key.replaceAll("_", " ");
