@@ -14,7 +14,7 @@ import torch
 from ..data.reader import MAX_PIXELS, MIN_SIDE, RGB, Picture, picture_stem, read_picture, rescaled, to_rgb8
 from ..data.source import source_of
 from ..errors import InputError
-from ..provenance import processor, versions
+from ..provenance import code_origin, processor, versions
 from ..training.device import choose_device, has_bf16
 from .assemble import assemble, check_threshold, counts_of
 from .doubt import disagreement, words
@@ -155,7 +155,7 @@ class Segmenter:
         model, device = self.model, choose_device()
         told = {
             key: model.described.get(key)
-            for key in ("run", "label", "encoder", "supervision", "steps", "code")
+            for key in ("run", "label", "encoder", "supervision", "seed", "steps", "revision", "code")
         }
         return {
             "name": picture_stem(picture.path),
@@ -174,7 +174,9 @@ class Segmenter:
             "model": {"file": model.path.name, "sha256": model.digest, **told},
             "device": device.type,
             "bf16": has_bf16(device),
+            "threads": torch.get_num_threads(),
             "processor": processor(),
+            **code_origin(),
             "versions": versions("torch", "numpy", "scikit-image", "tifffile"),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "training_data": model.described.get("training_data"),
