@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from canonuclei.data import archives
+from canonuclei.data import archives, zip_files
 from canonuclei.data.rle import encode
 from canonuclei.errors import InputError
 from png_files import png, write_zip
@@ -113,8 +113,8 @@ def test_member_with_wrong_checksum(tmp_path):
 
 
 def test_member_too_big_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 50)
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(zip_files, "MAX_MEMBER_BYTES", 50)
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was read"))
     with pytest.raises(InputError, match="more than 50"):
         read_train(tmp_path, train(x=LEFT))
 

@@ -6,11 +6,11 @@ with one_line_errors():
     EXPECTED = [] if FOLDER else expected_files(config["split"]["expected"])
 
 # Code that tells what an image and its nuclei are, once read
-READING = ("data/archives.py", "data/images.py", "data/rle.py")
+READING = tuple(f"data/{name}.py" for name in ("archives", "images", "png_structure", "rle", "zip_files"))
 # The same for images of one's own
 OWN = (
     *(f"data/{name}.py" for name in ("folder", "folder_remarks", "masks", "pieces", "scaling")),
-    *(f"data/{name}.py" for name in ("reader", "tiff", "pixel_size", "images")),
+    *(f"data/{name}.py" for name in ("reader", "tiff", "tiff_structure", "pixel_size", "images", "png_structure")),
 )
 if FOLDER:
     READING = OWN
@@ -69,7 +69,8 @@ if SIMULATED:
         params:
             settings=config["simulation"],
             code=code_digest(
-                *(f"data/{name}.py" for name in ("simulate", "simulate_looks", "simulate_nuclei", "rle"))
+                "../simulate.py",
+                *(f"data/{name}.py" for name in ("simulate", "simulate_looks", "simulate_nuclei", "rle")),
             ),
         message:
             "Simulating images of nuclei"
@@ -79,7 +80,7 @@ if SIMULATED:
 
 rule index:
     input:
-        archives=ARCHIVES,
+        archives=archives,
         own=own_files,
         expected=EXPECTED,
     output:
@@ -91,8 +92,9 @@ rule index:
     params:
         protocol=config["split"]["protocol"],
         data=config["data"],
-        overlap=config["tiles"]["whole_overlap"],
-        code=code_digest("data/split.py", "data/index.py", "data/manifest.py", "data/looks.py", *READING),
+        code=code_digest(
+            "../index.py", "data/split.py", "data/index.py", "data/manifest.py", "data/looks.py", *READING
+        ),
     message:
         "Reading and checking every image and mask"
     script:
@@ -111,7 +113,7 @@ rule split:
         "../../envs/python.yaml"
     params:
         protocol="folder" if FOLDER else config["split"]["protocol"],
-        code=code_digest("data/split.py", "data/manifest.py", "data/folder_tables.py"),
+        code=code_digest("../split.py", "data/split.py", "data/manifest.py", "data/folder_tables.py"),
     message:
         "Splitting the images"
     script:
@@ -120,7 +122,7 @@ rule split:
 
 rule tiles:
     input:
-        archives=ARCHIVES,
+        archives=archives,
         own=own_files,
         # it tells the truth and the count of each of one's own images
         images=f"{RESULTS}/images.csv" if FOLDER else [],
@@ -139,11 +141,13 @@ rule tiles:
     conda:
         "../../envs/python.yaml"
     params:
-        settings=config["tiles"],
+        settings=tile_settings,
         data=config["data"],
         percentiles=config["input"]["percentiles"],
         code=code_digest(
-            *(f"data/{name}.py" for name in ("tiles", "placement", "growing", "looks", "pieces")), *READING
+            "../tiles.py",
+            *(f"data/{name}.py" for name in ("tiles", "placement", "growing", "looks", "pieces")),
+            *READING,
         ),
     message:
         "Cutting tiles: {wildcards.set}"

@@ -41,8 +41,21 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: no UTF-8 (UnicodeDecodeError) or no JSON (JSONDecodeError, or see `parse_json`).
+    """
+    return parse_json(Path(path).read_text(encoding="utf-8"))
+
+
+def parse_json(text: str) -> Any:
+    """What JSON text holds; a ValueError, never a RecursionError, where it is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deeply", text[:1], 0) from None
 
 
 def _umask() -> int:

@@ -8,7 +8,7 @@ alone, their nuclei are run lengths in ``stage1_solution.csv`` and ``stage2_solu
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import InputError
 from . import images, rle
 from .manifest import check_present
+from .zip_files import AGAIN, check_name, member_bytes, open_zip
 
 # The archive of each subset and, for the test sets, the table of its nuclei
 FILES = {
@@ -26,9 +27,6 @@ FILES = {
     "stage1_test": ("stage1_test.zip", "stage1_solution.csv"),
     "stage2_test": ("stage2_test_final.zip", "stage2_solution_final.csv"),
 }
-# The largest published member has 2 MB; this only stops what would fill the memory
-MAX_MEMBER_BYTES = 256 * 2**20
-AGAIN = "get the file again; where `source` is an https address, remove it and it is downloaded anew"
 
 
 @dataclass(frozen=True)
@@ -179,41 +177,21 @@ def published_file(source: str | Path, name: str) -> Path:
     return path
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open an archive; one that is cut short or no archive raises an InputError."""
-    try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(path, f"cut short or no zip archive: {_line(error)}", AGAIN) from None
-
-
-def member_bytes(path: Path, archive: zipfile.ZipFile, member: str) -> bytes:
-    """A member's content, its checksum verified; too big or broken ones raise an InputError."""
-    size = archive.getinfo(member).file_size
-    if size > MAX_MEMBER_BYTES:
-        raise InputError(f"{path}, {member}", f"{size} bytes, more than {MAX_MEMBER_BYTES}", AGAIN)
-    try:
-        # zipfile itself reads no more than the size that was just checked
-        return archive.read(member)
-    except Exception as error:  # zlib, zipfile, NotImplementedError, RuntimeError (encrypted), OSError…
-        raise InputError(f"{path}, {member}", f"cannot be read: {_line(error)}", AGAIN) from None
-
-
 def _members(path: Path, archive: zipfile.ZipFile) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Members by image id: the image, and the sorted masks. Other files are of no interest."""
     found: dict[str, str] = {}
     masks: dict[str, list[str]] = {}
-    for member in _unique(path, archive.namelist()):
+    for member in archive.namelist():
         parts = member.split("/")
-        if member.startswith("/") or "\\" in member or ".." in parts:
-            raise InputError(f"{path}, {member}", "member points out of the archive", AGAIN)
-        if len(parts) != 3 or not parts[2].lower().endswith(".png") or parts[2].startswith("."):
-            continue
-        if parts[1] == "images":
+        picture = len(parts) == 3 and parts[2].lower().endswith(".png") and not parts[2].startswith(".")
+        if not picture or parts[1] not in ("images", "masks"):
+            # a mask whose name was damaged would be missed by nobody
+            check_name(path, archive, member)
+        elif parts[1] == "images":
             if parts[0] in found:
                 raise InputError(f"{path}, {parts[0]}", "duplicate id: two images", AGAIN)
             found[parts[0]] = member
-        elif parts[1] == "masks":
+        else:
             masks.setdefault(parts[0], []).append(member)
     if not found:
         raise InputError(path, "no image as ID/images/ID.png", AGAIN)
@@ -223,18 +201,5 @@ def _members(path: Path, archive: zipfile.ZipFile) -> tuple[dict[str, str], dict
     return found, {image_id: sorted(names) for image_id, names in masks.items()}
 
 
-def _unique(path: Path, members: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for member in members:
-        if member in seen:
-            raise InputError(f"{path}, {member}", "duplicate id: the member is there twice", AGAIN)
-        seen.add(member)
-        yield member
-
-
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} x {shape[0]} px"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from .listing import picture_stem, some
 SIDES = ("train", "val", "test")
 # Of the images, if nobody says otherwise; the rest trains
 SHARE = 0.2
+# Of an image: beyond, it is no count
+MOST_NUCLEI = 10**8
 
 
 def read_counts(path: str | Path, stems: Sequence[str]) -> dict[str, int]:
@@ -26,7 +29,8 @@ def read_counts(path: str | Path, stems: Sequence[str]) -> dict[str, int]:
     counts = {}
     for stem, text in _read(path, "count", stems).items():
         try:
-            number = float(text)
+            # float() takes 1_0, and digits of other scripts
+            number = float(text) if text.isascii() and "_" not in text else math.nan
         except ValueError:
             number = math.nan
         where = f"{path}, {stem}"
@@ -38,6 +42,8 @@ def read_counts(path: str | Path, stems: Sequence[str]) -> dict[str, int]:
             raise InputError(where, f"count is {text}, below 0", "write how many nuclei are in the image")
         if number != int(number):
             raise InputError(where, f"count is {text}, not a whole number", "count cut nuclei as one each")
+        if number > MOST_NUCLEI:
+            raise InputError(where, f"count is {text}, more than {MOST_NUCLEI}", "mend the count")
         counts[stem] = int(number)
     return counts
 
@@ -89,11 +95,16 @@ def _read(path: str | Path, column: str, stems: Sequence[str]) -> dict[str, str]
         problem = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
         raise InputError(path, problem, f"give a CSV file (UTF-8) with the columns image,{column}") from None
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    if not {"image", column} <= set(reader.fieldnames or ()):
+    try:
+        # not splitlines(), which parts lines at characters that names of files may have
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        header, rows = list(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise InputError(path, f"no table: {error}", "save it as CSV (UTF-8) again") from None
+    if header.count("image") != 1 or header.count(column) != 1:
         raise InputError(path, f"no columns image and {column}", f"begin the file with a line image,{column}")
     found: dict[str, str] = {}
-    for row in reader:
+    for row in rows:
         stem = picture_stem((row["image"] or "").strip())
         if not stem and not (row[column] or "").strip():
             continue

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ..errors import InputError
+from .png_structure import check_png
 
 # Of the published images the largest has 1.5 million pixels; images of one's own may be larger (`reader`)
 MAX_ARCHIVED_PIXELS = 64 * 2**20
@@ -28,7 +29,7 @@ def decode_rgb(data: bytes, where: str, max_pixels: int = MAX_ARCHIVED_PIXELS) -
         max_pixels: refused above, by the header alone, before memory for the pixels is taken.
 
     Raises:
-        InputError: no PNG, cut short, or too many pixels.
+        InputError: no PNG, cut short, a wrong checksum, or too many pixels.
     """
     image = _open(data, where, max_pixels)
     try:
@@ -37,7 +38,7 @@ def decode_rgb(data: bytes, where: str, max_pixels: int = MAX_ARCHIVED_PIXELS) -
         # convert() maps palettes and 1-bit images, and drops alpha without compositing
         return np.array(image.convert("RGB"))
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, zlib.error
-        raise InputError(where, f"image cut short or broken: {_line(error)}", REMEDY) from None
+        raise InputError(where, f"image cut short or broken: {error_line(error)}", REMEDY) from None
 
 
 def decode_samples(data: bytes, where: str, max_pixels: int) -> tuple[np.ndarray, dict]:
@@ -54,7 +55,7 @@ def decode_samples(data: bytes, where: str, max_pixels: int) -> tuple[np.ndarray
             return np.array(image.convert("L"))[..., None], image.info
         return np.array(image.convert("RGB")), image.info
     except Exception as error:
-        raise InputError(where, f"image cut short or broken: {_line(error)}", REMEDY) from None
+        raise InputError(where, f"image cut short or broken: {error_line(error)}", REMEDY) from None
 
 
 def decode_mask(data: bytes, where: str, max_pixels: int = MAX_ARCHIVED_PIXELS) -> np.ndarray:
@@ -67,7 +68,7 @@ def decode_mask(data: bytes, where: str, max_pixels: int = MAX_ARCHIVED_PIXELS) 
             return np.array(image.convert("RGB")).any(axis=-1)
         return np.asarray(image) != 0
     except Exception as error:
-        raise InputError(where, f"mask cut short or broken: {_line(error)}", REMEDY) from None
+        raise InputError(where, f"mask cut short or broken: {error_line(error)}", REMEDY) from None
 
 
 def _deep_samples(data: bytes, rawmode: str) -> np.ndarray:
@@ -94,14 +95,15 @@ def _decoded(data: bytes, rawmode: str) -> np.ndarray:
 
 def _open(data: bytes, where: str, max_pixels: int) -> Image.Image:
     try:
+        check_png(data, max_pixels)
+    except ValueError as error:
+        raise InputError(where, str(error), REMEDY) from None
+    try:
         # Not Image.open, whose own bound of pixels lies below that of large microscopy images
         image = PngImagePlugin.PngImageFile(io.BytesIO(data))
-    except Exception:
-        problem = "image cut short" if data[:4] == b"\x89PNG" else "not a PNG image"
-        raise InputError(where, problem, REMEDY) from None
-    if image.width * image.height > max_pixels:
-        problem = f"{image.width} x {image.height} px, more than {max_pixels} pixels"
-        raise InputError(where, problem, REMEDY)
+        image.tile[0]  # none where there are no pixels
+    except Exception as error:
+        raise InputError(where, f"image cut short or broken: {error_line(error)}", REMEDY) from None
     return image
 
 
@@ -118,5 +120,6 @@ def _stretch(samples: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.rint(scaled).astype(np.uint8), (*samples.shape[:2], 3)).copy()
 
 
-def _line(error: Exception) -> str:
+def error_line(error: Exception) -> str:
+    """What an error of some library says, in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -52,11 +52,14 @@ def load_expected(path: str | Path) -> dict:
     """Read expected counts: ``subsets`` by name, and optionally ``manifest``, relative to the file."""
     try:
         expected = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         problem = f"cannot be read: {' '.join(str(error).split())}"
         raise InputError(path, problem, "check `split.expected`") from None
-    if not isinstance(expected, dict) or not isinstance(expected.get("subsets"), dict):
+    subsets = expected.get("subsets") if isinstance(expected, dict) else None
+    if not isinstance(subsets, dict) or not all(isinstance(counts, dict) for counts in subsets.values()):
         raise InputError(path, "no mapping `subsets`", "check `split.expected`")
+    if not isinstance(expected.get("manifest"), str | None):
+        raise InputError(path, "`manifest` is no name of a file", "check `split.expected`")
     return expected
 
 
@@ -71,6 +74,9 @@ def read_table(path: str | Path, columns: Sequence[str] = COLUMNS) -> list[dict[
     missing = [name for name in columns if name not in (reader.fieldnames or ())]
     if missing:
         raise InputError(path, f"no column {', '.join(missing)}", "make the file again")
+    for line, row in enumerate(rows, 2):
+        if any(row[name] is None for name in columns):
+            raise InputError(f"{path}, row {line}", "cut short", "make the file again")
     check_unique(path, rows)
     return rows
 

@@ -87,7 +87,9 @@ def _values(path: Path) -> tuple[np.ndarray, list[str]]:
     try:
         with Image.open(path) as image:
             alpha = np.asarray(image.convert("RGBA").getchannel("A"))
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except Exception:  # Pillow raises many kinds
+        alpha = None
+    if alpha is None or alpha.shape != values.shape:
         return values, ["of one colour, and its alpha channel cannot be read"]
     if (alpha == alpha[0, 0]).all():
         return values, []

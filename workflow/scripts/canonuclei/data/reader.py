@@ -24,8 +24,6 @@ MIN_SIDE = 16
 STRETCH = (0.1, 99.9)
 # Of a float image's values, every n-th is ranked, so that the ranking takes no more memory than this many
 MOST_RANKED = 2**24
-# No deflate stream unpacks to more than 1032 times its size
-MOST_PACKED = 1040
 AGAIN = "get the file again, or save it as PNG or TIFF of 8 or 16 bit"
 __all__ = ["Picture", "picture_files", "picture_stem", "read_picture", "rescaled", "to_rgb8"]
 _log = logging.getLogger(__name__)
@@ -204,11 +202,6 @@ def _read_png(
     if depth == 1 and not mask:
         problem = "1 bit a pixel, as masks have"
         raise InputError(path, problem, "give the image itself; masks have a folder of their own")
-    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
-    declared, size = height * width * samples * depth // 8, path.stat().st_size
-    if declared > MOST_PACKED * size:
-        problem = f"cut short: {width} x {height} px cannot be in {size} bytes"
-        raise InputError(path, problem, AGAIN)
     pixels, info = decode_samples(path.read_bytes(), str(path), max_pixels)
     notes = [ALPHA] if colour in (4, 6) or "transparency" in info else []
     dpi = info.get("dpi")

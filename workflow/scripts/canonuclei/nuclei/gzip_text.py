@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 
 from ..errors import InputError
 from ..files import atomic_path
+
+# A million nuclei take a fifth of it; a file can unpack to a thousand times its size
+MOST_TEXT = 2**30
 
 
 def write_gzip(path: str | Path, text: str) -> None:
@@ -20,10 +24,16 @@ def read_gzip(path: str | Path, remedy: str) -> str:
     """The text of a gzip file.
 
     Raises:
-        InputError: the file is missing, cut short, or not gzip.
+        InputError: the file is missing, cut short, not gzip, or unpacks to more than ``MOST_TEXT`` bytes.
     """
     try:
-        return gzip.decompress(Path(path).read_bytes()).decode("utf-8")
+        # read in steps: what unpacks without end is not unpacked whole before it is refused
+        with gzip.open(path) as file, io.BytesIO() as content:
+            while chunk := file.read(2**20):
+                if content.tell() + len(chunk) > MOST_TEXT:
+                    raise InputError(path, f"unpacks to more than {MOST_TEXT >> 20} MiB", remedy)
+                content.write(chunk)
+            return str(content.getbuffer(), "utf-8")
     except FileNotFoundError:
         raise InputError(path, "does not exist", remedy) from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 from pycocotools import mask as coco
 
 from ..errors import InputError
+from ..files import parse_json
 from .gzip_text import first_line, read_gzip, write_gzip
 
 FORMAT = "canonuclei-rle-1"
+LARGEST_TILE = 4096  # px a side: every mask takes its square in memory
 _REMEDY = "remove it and run the prediction again"
 
 
@@ -89,13 +92,15 @@ def read_rle(path: str | Path) -> dict[str, Any]:
     """
     text = read_gzip(path, _REMEDY)
     try:
-        document = json.loads(text)
+        document = parse_json(text)
         if document["format"] != FORMAT:
             raise InputError(path, f"has the format {document['format']!r}, not {FORMAT!r}", _REMEDY)
-        size = int(document["tile_size"])
+        size = _whole(document["tile_size"])
+        if not 1 <= size <= LARGEST_TILE:
+            raise ValueError(f"a tile_size of {size} px")
         for tile in document["tiles"]:
             _check_tile(tile, size)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
         problem = f"lacks {error}" if isinstance(error, KeyError) else first_line(error)
         raise InputError(path, f"is no file of run lengths: {problem}", _REMEDY) from None
     return document
@@ -109,12 +114,22 @@ def tile_masks(tile: dict[str, Any], tile_size: int) -> tuple[np.ndarray, np.nda
 
 
 def _check_tile(tile: dict[str, Any], size: int) -> None:
-    name = f"{tile['image']} at {tile['tile_y']}, {tile['tile_x']}"
+    name = f"{tile['image']} at {_whole(tile['tile_y'])}, {_whole(tile['tile_x'])}"
+    if not isinstance(tile["image"], str):
+        raise ValueError(f"{name}: the image's id is no text")
+    if not all(isinstance(score, int | float) and math.isfinite(score) for score in tile["scores"]):
+        raise ValueError(f"{name}: scores are no numbers")
     if len(tile["scores"]) != len(tile["instances"]):
         raise ValueError(f"{name}: as many scores as instances are needed")
     for text in (tile["mask"], *tile["instances"]):
         if sum(_run_lengths(text)) != size * size:
             raise ValueError(f"{name}: run lengths do not fill {size}×{size} pixels")
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{str(value)[:40]!r} is no whole number")
+    return value
 
 
 def _run_lengths(text: str) -> list[int]:
@@ -123,6 +138,8 @@ def _run_lengths(text: str) -> list[int]:
     Raises:
         ValueError: other characters, a cut code, or a negative run.
     """
+    if not isinstance(text, str):
+        raise ValueError("run lengths are no text")
     runs: list[int] = []
     value = shift = 0
     for byte in text.encode("ascii"):
@@ -131,6 +148,8 @@ def _run_lengths(text: str) -> list[int]:
             raise ValueError("run lengths hold other characters than COCO's")
         value |= (code & 31) << shift
         shift += 5
+        if shift > 40:
+            raise ValueError("run lengths are larger than any mask")
         if code & 32:
             continue
         if code & 16:

@@ -18,6 +18,10 @@ from .gzip_text import first_line, read_gzip, write_gzip
 from .rows import COLUMNS, KINDS, NUMBERS, PARAMETERS
 
 FRAME = ("tile_y", "tile_x", "tile_size")
+# px: of an image, and of a tile in an image that was shrunk sixteenfold
+_FARTHEST, _LARGEST_TILE = 2**31, 2**16
+# A trained shape's weights are some tens at the most; beyond, float32 does not carry what is made of them
+_LARGEST_WEIGHT = 1e6
 _REMEDY = "remove it and run the prediction again"
 
 
@@ -58,21 +62,27 @@ def read_nuclei(path: str | Path) -> pd.DataFrame:
             name: np.float64 for name in header if name in FRAME or (name in COLUMNS and name not in KINDS)
         }
         table = pd.read_csv(StringIO(text), dtype={**KINDS, **floats}, keep_default_na=False, na_values=[""])
-        if (table[list(FRAME)] % 1 == 0).all(axis=None):
+        # what is no place at all is left to the check
+        if (table[list(FRAME)] % 1 == 0).all(axis=None) and (table[list(FRAME)].abs() < 2**53).all(axis=None):
             table = table.astype(dict.fromkeys(FRAME, np.int64))
-    except (ValueError, pd.errors.ParserError) as error:
+    except (ValueError, OverflowError, TypeError, pd.errors.ParserError) as error:
         raise InputError(path, f"is no table of nuclei: {first_line(error)}", _REMEDY) from None
     _check(path, table)
     return table
 
 
 def _check(path: str | Path, table: pd.DataFrame) -> None:
+    with np.errstate(over="ignore"):
+        numbers = table[list(NUMBERS)].to_numpy(np.float32)
     faults = {
-        "a parameter is not finite": ~np.isfinite(table[list(NUMBERS)].to_numpy()).all(axis=1),
+        "a parameter is not finite": ~np.isfinite(numbers).all(axis=1),
         "the diagonal of L is not positive": ~((table["l11"] > 0) & (table["l22"] > 0)),
         "p is not in 0…1": ~table["p"].between(0, 1),
         "an id comes twice in an image": table.duplicated(["image", "id"]),
         "tile_size is not positive": ~(table["tile_size"] > 0),
+        "tile_size is larger than any tile": ~(table["tile_size"] <= _LARGEST_TILE),
+        "a tile lies where no image is": ~(table[["tile_y", "tile_x"]].abs() <= _FARTHEST).all(axis=1),
+        "an id is not positive": ~(table["id"] > 0),
     }
     for problem, rows in faults.items():
         if np.any(rows):
@@ -93,11 +103,15 @@ def read_shape(path: str | Path) -> tuple[ShapeMLP, dict[str, Any]]:
     try:
         content = read_json(path)
         shape = shape_from_weights(content.pop("weights"))
+        if not all((weights.abs() <= _LARGEST_WEIGHT).all() for weights in shape.state_dict().values()):
+            raise ValueError("a weight is not finite, or far too large")
     except FileNotFoundError:
         raise InputError(path, "does not exist", _REMEDY) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(path, f"is no JSON: {first_line(error)}", _REMEDY) from None
-    except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}", _REMEDY) from None
+    except (KeyError, AttributeError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(
             path, f"does not hold the shape's 88 weights: {first_line(error)}", _REMEDY
         ) from None

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import read_json
 from ..models.canonical import CanonicalModel
 from ..models.registry import build_model
 from ..nuclei.fused import FusedShape
 from ..training.records import load_weights
+from .description import REMEDY, read_description
 from .places import DEFAULT_MODEL
 
 # Tiles of the paper, for descriptions that do not name another size
@@ -23,7 +22,6 @@ TILE_SIZE = 128
 KEEP, MERGE_OVERLAP = 0.05, 0.5
 # Choices that were no keys yet when older models were described
 OLDER = {"heads": "parallel", "position": "cell", "diagonal": "exp"}
-_REMEDY = "give the model.safetensors of a run, with its model.json beside"
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,8 @@ def load_model(path: str | Path | None = None) -> Model:
     if not path.is_file():
         embedded = path == DEFAULT_MODEL
         problem = "the embedded model is missing" if embedded else "no such model"
-        raise InputError(path, problem, "install canonuclei again, or name a model" if embedded else _REMEDY)
-    described = _description(path)
+        raise InputError(path, problem, "install canonuclei again, or name a model" if embedded else REMEDY)
+    described = read_description(path.with_suffix(".json"))
     kind = described["model"]
     if kind != "canonical":
         problem = f"a model of kind {kind}, which places no canonical shapes"
@@ -89,22 +87,22 @@ def load_model(path: str | Path | None = None) -> Model:
     settings["network"] = {**OLDER, **settings["network"]}
     # the kernel that compiles is training's; loading must not wait for a compiler
     settings["training"] = {**settings.get("training", {}), "compile": False}
-    network = build_model(kind, described["encoder"], settings, None)
+    try:
+        network = build_model(kind, described["encoder"], settings, None)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError, RuntimeError) as error:
+        problem = f"describes no network: {type(error).__name__}: {error}"
+        raise InputError(path.with_suffix(".json"), problem, REMEDY) from None
+    digest = _digest(path, described)
     load_weights(path, network)
     network.eval()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Model(network, FusedShape.proven(network.shape), settings, described, path, digest)
 
 
-def _description(path: Path) -> dict[str, Any]:
-    beside = path.with_suffix(".json")
-    try:
-        described = read_json(beside)
-        missing = {"model", "encoder", "settings"} - set(described)
-    except FileNotFoundError:
-        raise InputError(beside, "missing beside the model's weights", _REMEDY) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError):
-        raise InputError(beside, "is no description of a model", _REMEDY) from None
-    if missing:
-        raise InputError(beside, f"does not tell {sorted(missing)[0]}", _REMEDY)
-    return described
+def _digest(path: Path, described: Mapping[str, Any]) -> str:
+    """SHA-256 of the weights, which must be the one that their description tells, if it does."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    told = described.get("weights")
+    if isinstance(told, Mapping) and told.get("sha256", digest) != digest:
+        raise InputError(path, "not the weights that its model.json describes (SHA-256)", REMEDY)
+    return digest

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..cells import guarded, unguarded
 from ..errors import InputError
 from ..files import atomic_path
 from ..words import many
@@ -15,10 +16,12 @@ from .stored import read_metadata
 
 SUMMARY = "summary.csv"
 COUNTS = "counts.csv"
-COLUMNS = ("image", "file", "status", "count", "error")
+COLUMNS = ("image", "file", "status", "count", "warnings", "error")
+# Names and sentences, which a spreadsheet must not take for formulas
+TEXTS, COUNTED_TEXTS = ("image", "file", "warnings", "error"), ("image", "warnings")
 # Of an image: bad input, and whatever else went wrong, which may go right another time
 DONE, FAILED, CRASHED = "done", "failed", "crashed"
-_COUNTED = ("image", "count", "merged", "touching_border", "doubtful", "threshold", "scale")
+_COUNTED = ("image", "count", "merged", "touching_border", "doubtful", "threshold", "scale", "warnings")
 _log = logging.getLogger(__name__)
 
 
@@ -32,13 +35,20 @@ def attempted(row: dict[str, object], error: Exception) -> dict[str, object]:
 
 
 def summary_of(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
-    """Rows as a table: image, file, status, count (of nuclei), error (one line)."""
+    """Rows as a table: image, file, status, count (of nuclei), warnings (``joined``), error (one line)."""
+    rows = [{"warnings": "", **row} for row in rows]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"count": "Int64"})
+
+
+def joined(warnings: Sequence[str]) -> str:
+    """Warnings in one line, with ``; `` between them and in none: metadata.json has them word for word."""
+    return "; ".join(" ".join(warning.split()).replace(";", ",") for warning in warnings)
 
 
 def write_table(rows: pd.DataFrame, path: str | Path) -> None:
     """A table of ``summary_of`` as CSV; bytes of a file name that are no UTF-8 are written as ``\\udce4``."""
     with atomic_path(path) as temporary:
+        rows = rows.assign(**{name: guarded(rows[name]) for name in TEXTS})
         rows.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")
 
 
@@ -56,11 +66,14 @@ def write_summary(rows: pd.DataFrame, output: str | Path, alone: bool = False) -
 
 def read_summary(paths: Sequence[str | Path]) -> pd.DataFrame:
     """The rows of tables that ``segment_images`` gave, one after the other."""
-    kinds = {"image": str, "file": str, "status": str, "error": str, "count": "Int64"}
+    kinds = {name: "Int64" if name == "count" else str for name in COLUMNS}
     tables = [
         pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"count": [""]}) for path in paths
     ]
-    return pd.concat(tables, ignore_index=True)
+    # tables of before the column had no warnings
+    table = pd.concat(tables, ignore_index=True).reindex(columns=list(COLUMNS), fill_value="")
+    table = table.fillna({"warnings": ""})
+    return table.assign(**{name: unguarded(table[name]) for name in TEXTS})
 
 
 def write_counts(output: str | Path, names: set[str] | None = None) -> pd.DataFrame:
@@ -84,27 +97,35 @@ def counts_table(output: str | Path, names: Collection[str] | None = None) -> pd
             _log.warning("not in %s: %s", COUNTS, error)
             continue
         rows.append([path.parent.name, *(metadata["counts"][key] for key in _COUNTED[1:5])])
-        rows[-1] += [metadata["threshold"], metadata["scale"]]
+        rows[-1] += [metadata["threshold"], metadata["scale"], joined(metadata["warnings"])]
     return pd.DataFrame(rows, columns=list(_COUNTED))
 
 
 def write_counted(table: pd.DataFrame, path: str | Path) -> None:
     """A table of ``counts_table`` as CSV."""
+    table = table.assign(**{name: guarded(table[name]) for name in COUNTED_TEXTS})
     with atomic_path(path) as temporary:
         table.to_csv(
             temporary, index=False, float_format="%.9g", lineterminator="\n", errors="backslashreplace"
         )
 
 
+def read_counted(path: str | Path) -> pd.DataFrame:
+    """The rows of ``counts.csv``, all as they are written there."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.assign(**{name: unguarded(table[name]) for name in COUNTED_TEXTS})
+
+
 def count_again(output: Path) -> None:
-    """``counts.csv``, and the counts in ``summary.csv``, after images' results have changed; no new files."""
+    """``counts.csv``, counts and warnings in ``summary.csv``, after results have changed; no new files."""
     if not (output / COUNTS).is_file():
         return
-    counts = write_counts(output).set_index("image")["count"]
+    counts = write_counts(output).set_index("image")
     if (output / SUMMARY).is_file():
         rows = read_summary([output / SUMMARY])
         done = (rows["status"] == DONE) & rows["image"].isin(counts.index)
-        rows.loc[done, "count"] = rows.loc[done, "image"].map(counts).astype("Int64")
+        rows.loc[done, "count"] = rows.loc[done, "image"].map(counts["count"]).astype("Int64")
+        rows.loc[done, "warnings"] = rows.loc[done, "image"].map(counts["warnings"])
         write_table(rows, output / SUMMARY)
 
 

@@ -6,16 +6,20 @@ One file, because two (weights and state) can be torn apart by a kill between th
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from torch import Tensor
 
 from ..errors import InputError
-from ..files import atomic_path
+from ..tensor_files import Undigested, read_tensors, save_tensors
+
+# Beside the checkpoint: the state of a training whose loss, gradient or weights were no numbers
+FAILED = "failed.safetensors"
 
 
 @dataclass
@@ -47,13 +51,49 @@ def save_checkpoint(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: State
 ) -> None:
     """Write model, momentum and state, atomically."""
+    save_tensors(path, _tensors(model, optimizer), {"state": json.dumps(asdict(state))})
+
+
+def save_failure(
+    path: Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: State,
+    batch: Mapping[str, Tensor],
+    told: Mapping[str, Any],
+) -> None:
+    """Write what a checkpoint holds, to be looked at and never to be gone on from.
+
+    Args:
+        path: of the file, beside the checkpoint's.
+        model, optimizer, state: as the failing step found them, but for the means of batch norm.
+        batch: its tensors, kept as ``batch.<name>``.
+        told: what happened; JSON in the header under ``failure``, with the names of all tensors that are
+            not finite.
+    """
+    tensors = _tensors(model, optimizer)
+    tensors |= {f"batch.{name}": value.contiguous() for name, value in batch.items()}
+    failure = {**told, "not_finite": not_finite(model)}
+    metadata = {"state": json.dumps(asdict(state)), "failure": json.dumps(failure)}
+    save_tensors(path, tensors, metadata)
+
+
+def not_finite(model: torch.nn.Module) -> list[str]:
+    """Names of the model's tensors and gradients (``gradient of …``) with values that are no numbers."""
+    named = [*model.state_dict().items()]
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            named.append((f"gradient of {name}", parameter.grad))
+    return [name for name, value in named if not torch.isfinite(value).all()]
+
+
+def _tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for parameter, values in optimizer.state.items():
         if values.get("momentum_buffer") is not None:
             tensors[f"momentum.{names[id(parameter)]}"] = values["momentum_buffer"].contiguous()
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"state": json.dumps(asdict(state))})
+    return tensors
 
 
 def load_checkpoint(
@@ -70,15 +110,18 @@ def load_checkpoint(
     if not path.exists():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            state = State(**json.loads((file.metadata() or {})["state"]))
-            if state.fingerprint != fingerprint:
-                return None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, metadata = read_tensors(path)
+        state = State(**json.loads(metadata["state"]))
+        if "failure" in metadata:
+            raise ValueError("it is the state of a training that failed")
+    except Undigested:
+        return None  # other code's
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             path, f"the checkpoint cannot be read: {error}", "delete it; training begins anew"
         ) from None
+    if state.fingerprint != fingerprint:
+        return None
     model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
     for name, parameter in model.named_parameters():
         if f"momentum.{name}" in tensors:

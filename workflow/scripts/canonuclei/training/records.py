@@ -6,18 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..errors import InputError
 from ..files import atomic_path
+from ..tensor_files import put_into, read_tensors, save_tensors
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
-    """All of a model's tensors as safetensors, fp32, atomically."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary)
+    """All of a model's tensors as safetensors, fp32, with a digest of them, atomically."""
+    save_tensors(path, model.state_dict())
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -27,10 +25,12 @@ def load_weights(path: Path, model: nn.Module) -> None:
         InputError: damaged, or of another network.
     """
     try:
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, OSError) as error:
+        tensors, _ = read_tensors(path)
+    except (SafetensorError, OSError, ValueError) as error:
         raise InputError(path, f"cannot be read: {error}", "train the run again") from None
-    except RuntimeError as error:
+    try:
+        put_into(model, tensors)
+    except ValueError as error:
         raise InputError(path, f"weights of another network: {error}", "train the run again") from None
 
 
