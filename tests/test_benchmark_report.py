@@ -11,8 +11,7 @@ from canonuclei.benchmarks.suite import MACHINE_COLUMNS
 from canonuclei.benchmarks.targets import COLUMNS, GROWTH, OF_ROW, TARGETS, Tables, target_table
 from canonuclei.errors import InputError
 from canonuclei.files import write_json
-from canonuclei.segmentation.segmenter import OVERLAP
-from canonuclei.segmentation.tiling import Grid
+from canonuclei.segmentation.tiling import OVERLAP, Grid
 
 
 def tables_of(ratio: float, share: float) -> Tables:

@@ -6,18 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
-from skimage.draw import disk
 
-from canonuclei.data.archives import AnnotatedImage
-from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.models.shape import ShapeMLP
 from canonuclei.models.transform import grid_points
 from canonuclei.nuclei.fused import FusedShape
 from canonuclei.nuclei.measures import ShapeMeasures, measure
-from canonuclei.segmentation.doubt import object_diameter, unlike_training, words
+from canonuclei.segmentation.doubt import words
 from canonuclei.segmentation.turns import TURNS, Ellipses, best_iou, disagreement, turned, turned_back
-from canonuclei.training.summary import describe_training
 
 SIZE = 64
 
@@ -153,82 +148,3 @@ def test_words_name_each_reason_once_and_nothing_where_all_is_well():
     assert len(found[4].split("; ")) == 3
     assert words(nuclei.drop(columns="disagreement"))[3] == ""
     assert words(nuclei.iloc[:0]) == []
-
-
-def discs(diameter: float, side: int = 256, step: int = 48, ground: int = 12, light: int = 160) -> tuple:
-    """Image and labels of discs on a lattice."""
-    labels = np.zeros((side, side), np.int32)
-    for number, (y, x) in enumerate(np.ndindex(side // step, side // step), start=1):
-        labels[disk(((y + 0.5) * step, (x + 0.5) * step), diameter / 2, shape=labels.shape)] = number
-    grey = gaussian_filter(np.where(labels > 0, light, ground).astype(float), 1)
-    grey += np.random.default_rng(0).normal(0, 2, grey.shape)
-    return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, -1), labels
-
-
-@pytest.fixture(scope="module")
-def training(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """The summary of images of discs 16 to 24 px wide."""
-    folder = tmp_path_factory.mktemp("tiles")
-    made = [(str(width), *discs(width, light=light)) for width, light in ((16, 120), (20, 160), (24, 200))]
-    cut_tiles(
-        [AnnotatedImage(name, "stage1_train", rgb, labels) for name, rgb, labels in made], folder, size=128
-    )
-    return describe_training(read_tiles(folder), True)
-
-
-def about_size(*arguments: object, **more: float) -> list[str]:
-    """What is said of sizes: larger discs make an image brighter, too."""
-    return [said for said in unlike_training(*arguments, **more) if "px" in said]
-
-
-def sized(diameter: float) -> pd.DataFrame:
-    return pd.DataFrame({"area": [math.pi * diameter**2 / 4]})
-
-
-def test_an_image_like_the_training_images_is_not_warned_of(training: dict):
-    assert unlike_training(discs(19)[0], sized(19), training) == []
-
-
-@pytest.mark.parametrize("diameter", [9, 12, 20, 40, 60])
-def test_object_diameters_are_told_without_a_model(diameter: float):
-    assert object_diameter(discs(diameter, step=72)[0]) == pytest.approx(diameter, rel=0.25)
-
-
-def test_large_nuclei_are_named_with_the_remedy_though_the_model_finds_its_own_size(training: dict):
-    (said,) = about_size(discs(60, step=72)[0], sized(20), training)
-    assert "times as wide as in training" in said and "--diameter 6" in said
-    # with the remedy taken, nothing is left to say
-    assert about_size(discs(60, step=72)[0], sized(60), training, scale=20 / 60) == []
-
-
-def test_small_nuclei_and_pieces_are_named(training: dict):
-    (said,) = about_size(discs(8)[0], sized(16), training)
-    assert "only 0.4 times" in said or "only 0.5 times" in said
-    (said,) = about_size(discs(19)[0], sized(8), training)
-    assert "parts of larger ones" in said
-    (said,) = about_size(discs(20)[0], sized(9).iloc[:0], training)
-    assert "no nucleus was found" in said
-
-
-def test_another_look_and_another_contrast_are_named(training: dict):
-    dark = 255 - discs(20)[0]
-    assert any(
-        "brightfield" in said and "none of the training" in said
-        for said in unlike_training(dark, sized(20), training)
-    )
-    faint = discs(20, light=30)[0]
-    assert any("little contrast" in said for said in unlike_training(faint, sized(20), training))
-    assert any("brighter" in said for said in unlike_training(discs(20, ground=80)[0], sized(20), training))
-
-
-def test_a_model_that_tells_nothing_is_compared_with_nothing():
-    assert unlike_training(discs(60)[0], sized(20), None) == []
-    assert unlike_training(discs(60)[0], sized(20), {}) == []
-
-
-def test_even_and_large_images(training: dict):
-    even = np.full((64, 64, 3), 7, np.uint8)
-    assert object_diameter(even) is None
-    assert any("contrast" in said for said in unlike_training(even, sized(20).iloc[:0], training))
-    large = np.tile(discs(20, side=240)[0], (8, 8, 1))
-    assert object_diameter(large) == pytest.approx(20, rel=0.2)

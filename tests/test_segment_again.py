@@ -89,7 +89,7 @@ def test_disagreement_and_warnings_outlast_a_high_threshold(images, tmp_path, mo
     monkeypatch.setattr(
         Segmenter, "_disagreement", lambda self, found, *_: found.nuclei["id"].to_numpy() / 1000
     )
-    monkeypatch.setattr("canonuclei.segmentation.doubt.object_diameter", lambda _: 17.0)
+    monkeypatch.setattr("canonuclei.segmentation.unlike.object_diameter", lambda _: 17.0)
     out = tmp_path / "out"
     assert segment(images / "a.png", out, "--doubt") == 0
     before = pd.read_csv(out / "a" / "nuclei.csv")

@@ -11,7 +11,6 @@ from PIL import Image
 
 from canonuclei.cli import main
 from canonuclei.nuclei.tables import read_nuclei
-from canonuclei.segmentation.geojson import clipped, ellipse_polygons, outline_polygons
 from canonuclei.segmentation.segmenter import Segmenter
 from canonuclei.segmentation.stored import read_segmentation
 from segment_fixtures import HEIGHT, WIDTH, standin
@@ -20,11 +19,6 @@ from segment_standins import coordinates
 pytest_plugins = ("segment_fixtures",)
 FILES = {"labels.tif", "nuclei.csv", "nuclei.geojson", "overlay.png", "candidates.csv.gz", "metadata.json"}
 FILES |= {"shape.json"}
-
-
-def area(ring: np.ndarray) -> float:
-    x, y = ring[:, 0], ring[:, 1]
-    return abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
 
 
 def test_files_of_an_image(tmp_path: Path) -> None:
@@ -45,46 +39,6 @@ def test_files_of_an_image(tmp_path: Path) -> None:
     for key in ("threshold", "keep", "merge_overlap", "scale", "tile_overlap", "versions", "warnings"):
         assert key in metadata
     assert metadata["guaranteed_whole_diameter_px"] == 64
-
-
-def test_geojson_is_what_qupath_reads(tmp_path: Path) -> None:
-    found = standin().segment(coordinates(HEIGHT, WIDTH))
-    for ellipses in (False, True):
-        found.write(tmp_path / "out" / "a", ellipses=ellipses)
-        content = json.loads((tmp_path / "out" / "a" / "nuclei.geojson").read_text())
-        assert content["type"] == "FeatureCollection" and len(content["features"]) == len(found.nuclei)
-        for feature, (_, row) in zip(content["features"], found.nuclei.iterrows(), strict=True):
-            assert feature["type"] == "Feature" and feature["geometry"]["type"] == "Polygon"
-            assert feature["properties"]["objectType"] == "detection"
-            assert feature["properties"]["classification"]["name"] == "Nucleus"
-            numbers = feature["properties"]["measurements"]
-            assert numbers["area"] == pytest.approx(row["area"], rel=1e-4)
-            assert all(np.isfinite(value) for value in numbers.values())
-            ring = np.array(feature["geometry"]["coordinates"][0])
-            assert (ring[0] == ring[-1]).all() and len(ring) > 3
-            assert (ring >= 0).all() and (ring <= [WIDTH, HEIGHT]).all()
-            if not row["touches_border"]:
-                assert area(ring[:-1]) == pytest.approx(row["area"], rel=0.02)
-                # corners of pixels: half a pixel more than their centres
-                middle = (ring.max(axis=0) + ring.min(axis=0)) / 2 - 0.5
-                assert middle == pytest.approx([row["centroid-1"], row["centroid-0"]], abs=0.1)
-    assert len({feature["id"] for feature in content["features"]}) == len(found.nuclei)
-
-
-def test_ellipses_and_outlines_of_discs_are_alike() -> None:
-    found = standin().segment(coordinates(HEIGHT, WIDTH))
-    outlines = outline_polygons(found.nuclei, found.shape, 0.5)
-    for outline, ellipse in zip(outlines, ellipse_polygons(found.nuclei), strict=True):
-        assert area(outline) == pytest.approx(area(ellipse), rel=0.01)
-        assert outline.mean(axis=0) == pytest.approx(ellipse.mean(axis=0), abs=0.05)
-
-
-def test_clipping_to_the_image() -> None:
-    square = np.array([[-5.0, -5], [5, -5], [5, 5], [-5, 5]])
-    assert area(clipped(square, 10, 10)) == 25
-    assert area(clipped(square + 10, 10, 10)) == 25
-    assert len(clipped(square - 20, 10, 10)) == 0
-    np.testing.assert_array_equal(clipped(square + 5, 10, 10), square + 5)
 
 
 def test_bad_images_do_not_stop_the_others(
@@ -108,15 +62,6 @@ def test_bad_images_do_not_stop_the_others(
         assert {path.name for path in (tmp_path / "out" / name).iterdir()} == FILES
     first = (tmp_path / "out" / "a" / "nuclei.csv").read_bytes()
     assert first == (tmp_path / "out" / "c" / "nuclei.csv").read_bytes()
-
-
-def test_a_failing_image_keeps_no_old_result(images: Path, loaded: Segmenter, tmp_path: Path) -> None:
-    call = ["segment", str(images), "--output", str(tmp_path / "out"), "--quiet", "--no-explain"]
-    main(call)
-    (images / "c.png").write_bytes(b"")
-    with pytest.raises(SystemExit):
-        main(call)
-    assert pd.read_csv(tmp_path / "out" / "counts.csv")["image"].tolist() == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -40,13 +40,35 @@ def test_results_of_two_models_in_one_folder(images, loaded, tmp_path, capsys) -
     assert call("explain", out / "a") == 0
 
 
-def test_a_failing_image_leaves_nothing_behind(images, loaded, tmp_path) -> None:
+def test_a_failing_image_loses_nothing_and_passes_for_nothing(images, loaded, tmp_path, capsys) -> None:
     out = tmp_path / "out"
     assert call("segment", images, "--output", out, "--quiet") == 0
+    before, whole = content(out / "c"), (images / "c.png").read_bytes()
+    assert len(before) > 5
     (images / "c.png").write_bytes(b"")
-    assert segment(images, out) == 1
-    assert not (out / "c").exists() and call("explain", out) == 0
+    for _ in range(2):  # failing again changes nothing
+        assert segment(images, out) == 1
+        kept = {
+            str(out / "c" / Path(path).name): data for path, data in content(out / "c" / "earlier").items()
+        }
+        assert kept == before and [path.name for path in (out / "c").iterdir()] == ["earlier"]
+        assert str(out / "c" / "earlier") in capsys.readouterr().err
+    assert pd.read_csv(out / "counts.csv")["image"].tolist() == ["a"]
+    summary = pd.read_csv(out / "summary.csv").set_index("image")
+    assert summary.loc["c", "status"] == "failed" and "earlier" in summary.loc["c", "error"]
+    assert call("rethreshold", out, "--threshold", 0.4) == 0
+    assert content(out / "c" / "earlier") and call("explain", out) == 0
     assert '"name":"c' not in (out / "explain.html").read_text()
+    # done again: the new results are in their place, and the old ones are gone as ever
+    (images / "c.png").write_bytes(whole)
+    assert segment(images, out) == 0
+    assert not (out / "c" / "earlier").exists() and (out / "c" / "metadata.json").is_file()
+
+
+def test_an_image_that_never_was_done_leaves_no_folder(images, loaded, tmp_path) -> None:
+    (images / "c.png").write_bytes(b"")
+    assert segment(images, tmp_path / "out") == 1
+    assert not (tmp_path / "out" / "c").exists()
 
 
 @pytest.mark.parametrize(

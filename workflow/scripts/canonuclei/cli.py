@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .errors import one_line_errors
+from .locks import alone
 from .words import many
 
 
@@ -34,7 +35,11 @@ def _segment(chosen: argparse.Namespace) -> int:
 
     images = images_of(chosen.images)
     make_output(chosen.output)
+    with alone(chosen.output, "another canonuclei"):
+        return _segment_images(chosen, images)
 
+
+def _segment_images(chosen: argparse.Namespace, images: list[Path]) -> int:
     from .segmentation.batch import segment_images
     from .segmentation.segmenter import Segmenter
     from .segmentation.summary import failures, write_summary
@@ -68,12 +73,14 @@ def _rethreshold(chosen: argparse.Namespace) -> int:
     from .segmentation.rethreshold import rethreshold
     from .segmentation.summary import failures
 
-    rows, absent = rethreshold(chosen.folder, chosen.threshold)
+    rows, said, before = rethreshold(chosen.folder, chosen.threshold)
     faults = failures(rows, "their results are as they were, those of the others are made again")
-    lines = [*(f"Warning: {line}" for line in absent), *faults]
+    lines = [*(f"Warning: {line}" for line in said), *faults]
     print("\n".join(lines), end="\n" if lines else "", file=sys.stderr)
-    done = int((rows["status"] == "done").sum())
-    print(f"{many(done, 'image')} at the threshold {chosen.threshold:g}: {chosen.folder}")
+    done = rows[rows["status"] == "done"]
+    found = many(int(done["count"].sum()), "nucleus", "nuclei")
+    where = f"in {many(len(done), 'image')} at the threshold {chosen.threshold:g}"
+    print(f"{found} {where}, {before:,} before: {chosen.folder} (its files are replaced)")
     return int(bool(faults))
 
 

@@ -14,7 +14,8 @@ from torch import nn
 from ..models.canonical import Instances
 from ..segmentation.model import load_model
 from ..segmentation.network import BATCH
-from ..segmentation.segmenter import OVERLAP, Segmenter
+from ..segmentation.segmenter import Segmenter
+from ..segmentation.tiling import overlap_of
 from .material import fresh_model, picture, settings_of, trained_model
 from .measure import Case
 from .plain import plain_model
@@ -76,7 +77,7 @@ def prediction(material: dict[str, Any], encoder: str, side: int) -> Case:
     """
     settings, image = settings_of(material), picture(material, side)
     model, replay = load_model(material["weights"]), Replay()
-    size, overlap = model.tile_size, min(OVERLAP, model.tile_size // 2)
+    size, overlap = model.tile_size, overlap_of(model.tile_size)
     replay.keep_of(model.network)
     Segmenter(model).segment(image)
     fresh = fresh_model(material, encoder).eval()

@@ -14,9 +14,11 @@ from ..data.reader import to_rgb8
 from ..data.source import read_again
 from ..errors import InputError
 from ..files import read_json
+from ..locks import alone
 from ..models.shape import ShapeMLP
 from ..nuclei.gzip_text import first_line
 from ..nuclei.tables import read_nuclei, read_shape
+from ..segmentation.overlay import picture_height
 from .data import WORDS, ExplainedImage
 from .page import write_explain
 
@@ -36,19 +38,21 @@ def explain_folder(folder: str | Path) -> Path:
         The page's path.
 
     Raises:
-        InputError: no results there, damaged ones, or images segmented with different models.
+        InputError: no results there, damaged ones, images segmented with different models, or a folder that
+            cannot be written or that another process is at work in.
     """
     folder = Path(folder)
     single = (folder / "metadata.json").is_file()
     folders = [folder] if single else sorted(path.parent for path in folder.glob("*/metadata.json"))
     if not folders:
         raise InputError(folder, "holds no results (no metadata.json)", _REMEDY)
-    metadata = [_json(one / "metadata.json") for one in folders]
-    shape, told = _shape_of(folders, metadata)
-    # one after the other: all images at once may not fit into the memory
-    pages = map(_page, folders, metadata)
-    path = folder / "explain.html"
-    write_explain(path, pages, shape, _about(metadata, told), len(folders))
+    with alone(folder, "another canonuclei"):
+        metadata = [_json(one / "metadata.json") for one in folders]
+        shape, told = _shape_of(folders, metadata)
+        # one after the other: all images at once may not fit into the memory
+        pages = map(_page, folders, metadata)
+        path = folder / "explain.html"
+        write_explain(path, pages, shape, _about(metadata, told), len(folders))
     return path
 
 
@@ -105,6 +109,9 @@ def _overlay(folder: Path, labels: Path, shape: object, why: str) -> tuple[np.nd
     if overlay.is_file():
         with Image.open(overlay) as opened:
             drawn = opened.convert("RGB")
+        if size:
+            # without its legend
+            drawn = drawn.crop((0, 0, drawn.width, min(drawn.height, picture_height(size))))
         if size and (drawn.height, drawn.width) != size:
             drawn = drawn.resize(size[::-1])
         return np.asarray(drawn), [f"{why}: the overlay picture stands in, with outlines already on it."]

@@ -14,11 +14,12 @@ from ..nuclei.fused import FusedShape
 from ..nuclei.placed import canonical_pieces
 from ..nuclei.resolve import MARGIN, merge_heads, resolve
 from ..nuclei.rows import NUMBERS
-from .doubt import UNKNOWN, unlike_training, words
+from .doubt import words
 from .labelling import Nuclei, label_image, pixel_sums
 from .result import Segmentation
 from .table import FRAME, columns_of, micron_columns, shape_columns
 from .tiling import Grid
+from .unlike import NOTHING, UNKNOWN, nothing_found, unlike_training
 
 
 def grid_of(metadata: dict[str, Any]) -> Grid:
@@ -87,13 +88,19 @@ def counts_of(table: pd.DataFrame) -> dict[str, int]:
 
 
 def _warnings(found: Segmentation) -> list[str]:
-    """Notes of the file, then what is unlike the training data: some of it depends on the nuclei found."""
+    """Notes of the file, that nothing was found, and what is unlike the training data.
+
+    Without the image the last is as it was told before.
+    """
     metadata = found.metadata
+    none = []
+    if not len(found.nuclei):
+        none = nothing_found(found.candidates, metadata["threshold"], metadata["keep"], metadata["model"])
     if found.rgb is None:
-        return list(metadata["warnings"])
+        return [*none, *(told for told in metadata["warnings"] if not told.startswith(NOTHING))]
     training = metadata["training_data"]
     unlike = unlike_training(found.rgb, found.nuclei, training, metadata["scale"]) if training else [UNKNOWN]
-    return [*metadata["notes"], *unlike]
+    return [*metadata["notes"], *none, *unlike]
 
 
 def _table(

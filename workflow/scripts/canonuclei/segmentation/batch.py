@@ -11,9 +11,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from ..data.listing import picture_stem
-from .outputs import remove_results
+from .outputs import set_aside
 from .segmenter import Segmenter
-from .summary import DONE, attempted, summary_of
+from .summary import DONE, attempted, joined, summary_of
 
 _CHECKED = ("threshold", "scale", "diameter", "pixel_size")
 
@@ -39,7 +39,7 @@ def segment_images(
 
     Returns:
         A row an image, in their order: image, file, status (``done``; ``failed``: bad input; ``crashed``:
-        memory, disk, a fault here), count (of nuclei) and error (one line).
+        memory, disk, a fault here), count (of nuclei), warnings and error (one line each).
 
     Raises:
         InputError: an argument that holds for no image, before anything is written.
@@ -57,11 +57,13 @@ def segment_images(
                 found = segmenter.segment(path, progress=progress, **options)
                 found.write(folder, explain)
                 row["count"] = len(found.nuclei)
+                row["warnings"] = joined(found.metadata["warnings"])
                 for warning in found.metadata["warnings"]:
                     tqdm.write(f"{path}: {warning}", file=sys.stderr)
             except Exception as error:
                 row = attempted(row, error)
-                # results of an earlier call must not pass for those of an image that now fails
-                remove_results(folder)
+                # results of an earlier call must not pass for those of an image that now fails, nor be lost
+                if aside := set_aside(folder):
+                    row["error"] += f" (results of an earlier call are now in {aside})"
             rows.append(row)
     return summary_of(rows)

@@ -1,4 +1,4 @@
-"""Where a segmentation is doubtful: nucleus by nucleus, and the image as a whole.
+"""Which nuclei of a segmentation are doubtful, and why.
 
 The thresholds were set on the test tiles of the demo (311 nuclei) and on 150 of BBBC038's stage1_test (880, a
 model of 400 steps), by how many nuclei match a true one at IoU 0.5; ``workflow/scripts/check_doubt.py``
@@ -7,18 +7,8 @@ tells these shares for any run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from scipy import ndimage
-
-from ..data.looks import look
-from .tiling import histogram, percentiles
-from .turns import disagreement
-
-__all__ = ["UNKNOWN", "disagreement", "object_diameter", "unlike_training", "words"]
 
 # Below it 10 to 20 % of the nuclei matched, above 35 to 80 %. Not below the threshold of a segmentation at a
 # higher one: there it never speaks
@@ -27,23 +17,6 @@ UNSURE = 0.8
 SHARED = 0.3
 # An IoU of ½ is what counts as the same nucleus; beyond it 16 % matched, below 44 % (demo: 36 % and 90 %)
 CHANGED = 0.5
-
-UNKNOWN = "the model does not tell what it was trained on: whether the image is like that is not known"
-PERCENTILES = (1.0, 99.8)  # of p_low and p_high in tiles.csv
-RARE = 0.02  # share of the training images below which a look is rare
-_LOOKS = {
-    "fluorescence": "fluorescence (bright on dark)",
-    "tissue": "stained tissue",
-    "brightfield": "brightfield (dark on bright, no colour)",
-}
-_OWN = "look at the overlay before you use the numbers, or train on images of your own (config/README.md)"
-# Size: beyond the training's 5 and 95 % by this factor. 8 % of BBBC038's own images are called so; made three
-# times as small, 97 % are
-_SLACK = 1.1
-# By which the median image's objects come out too narrow, on BBBC038; half of the images then lie within 6 %
-_WIDTH_TO_DIAMETER = 1.1
-_SMALLEST = 4.0  # px; narrower objects are noise
-_WINDOW, _WINDOWS = 512, 3  # px, and a side: what is looked at of a large image
 
 
 def words(nuclei: pd.DataFrame) -> list[str]:
@@ -71,127 +44,3 @@ def words(nuclei: pd.DataFrame) -> list[str]:
             )
         found.append("; ".join(reasons))
     return found
-
-
-def unlike_training(
-    rgb: np.ndarray, nuclei: pd.DataFrame, training: Mapping[str, Any] | None, scale: float = 1.0
-) -> list[str]:
-    """In what an image differs from what the model learned from, each with what can be done.
-
-    Args:
-        rgb: (H, W, 3) uint8, before it was rescaled for the network.
-        nuclei: found in it, with ``area`` in px of the image.
-        training: ``training_data`` of the model (``training.summary``); None or empty: nothing is said, which
-            is not the same as that all is well (``UNKNOWN``).
-        scale: by which the sides were multiplied for the network.
-
-    Returns:
-        Sentences; none where nothing is unlike.
-    """
-    if not training:
-        return []
-    found = [_look(rgb, training), *_grey(rgb, training["quantiles"]), _size(rgb, nuclei, training, scale)]
-    return [sentence for sentence in found if sentence]
-
-
-def _look(rgb: np.ndarray, training: Mapping[str, Any]) -> str:
-    step = max(1, int(np.sqrt(rgb.shape[0] * rgb.shape[1] / 1e6)))
-    seen = look(rgb[::step, ::step])
-    share = training["looks"].get(seen, 0.0)
-    if share >= RARE:
-        return ""
-    known = f"only {share:.1%}" if share else "none"
-    return f"the image looks like {_LOOKS[seen]}, and {known} of the training images did: {_OWN}"
-
-
-def _grey(rgb: np.ndarray, quantiles: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Contrast, brightness and spread beyond what any training image had (contrast: all but 1 %)."""
-    counts = histogram(rgb)
-    values = np.arange(256)
-    mean = float(counts @ values / counts.sum())
-    spread = float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
-    low, high = percentiles(counts, PERCENTILES)
-    found = []
-    if high - low < quantiles["contrast"]["1"]:
-        found.append(
-            f"the image has little contrast ({high - low:.0f} of 255 grey values; 99 % of the training "
-            f"images have more than {quantiles['contrast']['1']:.0f}): noise may be taken for nuclei; use "
-            "a channel or an exposure that shows them better, if there is one"
-        )
-    for name, value, less, more in (
-        ("mean", mean, "darker", "brighter"),
-        ("std", spread, "more even", "harsher"),
-    ):
-        least, most = quantiles[name]["0"], quantiles[name]["100"]
-        if not least * 0.9 <= value <= most * 1.1 and not (name == "std" and found):
-            how = less if value < least else more
-            found.append(f"the image is {how} than every training image: {_OWN}")
-    return found
-
-
-def _size(rgb: np.ndarray, nuclei: pd.DataFrame, training: Mapping[str, Any], scale: float) -> str:
-    """Sizes as the image tells them: those that are found are what the network learned, whatever is there."""
-    quantiles = training["quantiles"]["diameter"]
-    seen = object_diameter(rgb)
-    if seen is None or quantiles["50"] is None:
-        return ""
-    ratio, remedy = seen * scale / quantiles["50"], f"try --diameter {seen:.0f}"
-    if seen * scale > quantiles["95"] * _SLACK:
-        return f"nuclei seem about {ratio:.1f} times as wide as in training ({seen:.0f} px): {remedy}"
-    if seen * scale < quantiles["5"] / _SLACK:
-        return f"nuclei seem only {ratio:.1f} times as wide as in training ({seen:.0f} px): {remedy}"
-    if not len(nuclei):
-        return f"no nucleus was found, though there seem to be objects about {seen:.0f} px wide: {remedy}"
-    width = float(np.nanmedian(2 * np.sqrt(nuclei["area"].to_numpy(np.float64) / np.pi)))
-    if seen > 2 * width:
-        return (
-            f"the nuclei found are {width:.0f} px wide, objects in the image about {seen:.0f} px: they "
-            f"may be parts of larger ones; {remedy}"
-        )
-    return ""
-
-
-def object_diameter(rgb: np.ndarray) -> float | None:
-    """Diameter of the objects that stand out from the ground, without any model; px.
-
-    Twice the distance from the middle of an object to its edge, by Otsu's threshold: where objects touch, it
-    stays that of one. Each counts by its area.
-
-    Args:
-        rgb: (H, W, 3) uint8. Of a large image nine windows are looked at.
-
-    Returns:
-        None for stained tissue, where a threshold on grey values finds no nuclei, and where nothing
-        stands out.
-    """
-    from skimage.filters import threshold_otsu
-
-    parts = [ndimage.gaussian_filter(part.mean(axis=-1, dtype=np.float32), 1) for part in _windows(rgb)]
-    seen = look(np.concatenate([part.reshape(-1, 1, 3) for part in _windows(rgb)]))
-    pixels = np.concatenate([part.ravel() for part in parts])
-    if seen == "tissue" or pixels.min() == pixels.max():
-        return None
-    level = threshold_otsu(pixels)
-    radii = []
-    for part in parts:
-        distance = ndimage.distance_transform_edt(part > level if seen == "fluorescence" else part < level)
-        smooth = ndimage.gaussian_filter(distance, 1)
-        middle = (smooth == ndimage.maximum_filter(smooth, 7)) & (distance > 1.5)
-        radii.append(distance[middle])
-    radius = np.concatenate(radii)
-    if not len(radius):
-        return None
-    diameter = 2 * _WIDTH_TO_DIAMETER * float(np.average(radius, weights=radius**2))
-    return diameter if diameter >= _SMALLEST else None
-
-
-def _windows(rgb: np.ndarray) -> list[np.ndarray]:
-    """The image, or windows spread evenly over a large one."""
-    spans = []
-    for length in rgb.shape[:2]:
-        if length <= _WINDOWS * _WINDOW:
-            spans.append([slice(0, length)])
-        else:
-            starts = np.linspace(0, length - _WINDOW, _WINDOWS).astype(int).tolist()
-            spans.append([slice(start, start + _WINDOW) for start in starts])
-    return [rgb[rows, columns] for rows in spans[0] for columns in spans[1]]

@@ -24,6 +24,8 @@ FILES = (
     *("shape.json", "candidates.csv.gz", "labels.tif", "nuclei.csv", "nuclei.geojson", "overlay.png"),
     *("explain.html", "metadata.json"),
 )
+# In an image's folder: results of an earlier call, where the last one failed
+EARLIER = "earlier"
 
 
 def write_segmentation(
@@ -50,15 +52,35 @@ def write_segmentation(
                 os.replace(Path(made) / name, folder / name)
             else:
                 (folder / name).unlink(missing_ok=True)
+    _remove_earlier(folder)
 
 
-def remove_results(folder: str | Path) -> None:
-    """Remove the files of one image, as far as that goes, and the folder if nothing else is in it."""
+def set_aside(folder: str | Path) -> Path | None:
+    """Move one image's files, of an earlier call, into ``EARLIER``: none is lost, none passes for a new one.
+
+    Tables, pages and thresholds of all images look for folders that hold a metadata.json, and so pass it by.
+
+    Returns:
+        The folder they are in now; None where there were none.
+    """
+    folder = Path(folder)
+    aside = folder / EARLIER
     for name in reversed(FILES):
         with suppress(OSError):
-            (Path(folder) / name).unlink(missing_ok=True)
+            if (folder / name).exists():
+                aside.mkdir(exist_ok=True)
+                os.replace(folder / name, aside / name)
     with suppress(OSError):
-        Path(folder).rmdir()
+        folder.rmdir()  # made by this call, and empty
+    return aside if aside.is_dir() else None
+
+
+def _remove_earlier(folder: Path) -> None:
+    """What was set aside, now that there are new results; nothing but what was put there."""
+    with suppress(OSError):
+        for name in FILES:
+            (folder / EARLIER / name).unlink(missing_ok=True)
+        (folder / EARLIER).rmdir()
 
 
 def _write_files(found: Segmentation, folder: Path, ellipses: bool) -> None:
@@ -82,7 +104,8 @@ def _write_files(found: Segmentation, folder: Path, ellipses: bool) -> None:
         with atomic_path(folder / "overlay.png") as path:
             # shown as it is, also where the network saw it inverted
             limits = sorted(metadata["normalization"]["limits"])
-            draw_overlay(found.rgb, found.labels, limits).save(path)
+            doubtful = found.nuclei.loc[found.nuclei["doubt"] != "", "id"].to_numpy()
+            draw_overlay(found.rgb, found.labels, limits, doubtful).save(path)
     write_shape(folder / "shape.json", found.shape, _shape_settings(metadata))
 
 

@@ -18,6 +18,7 @@ from ..nuclei.tables import read_nuclei, read_shape
 from .assemble import grid_of
 from .result import Segmentation
 
+ABSENT = "the image was not at hand"
 _REMEDY = "segment the image again"
 _NEEDED = (
     *("name", "image", "image_sha256", "image_shape", "channels", "channel", "pixel_size", "scale", "keep"),
@@ -108,6 +109,5 @@ def _add_picture(found: Segmentation) -> None:
         found.rgb = to_rgb8(found.picture, metadata["channel"])
     except InputError as error:
         found.picture = None
-        problem = f"the image was not at hand for intensities and overlay: {error.problem}"
-        if problem not in metadata["warnings"]:
-            metadata["warnings"].append(problem)
+        others = [told for told in metadata["warnings"] if not told.startswith(ABSENT)]
+        metadata["warnings"] = [*others, f"{ABSENT} for intensities and overlay: {error.problem}"]

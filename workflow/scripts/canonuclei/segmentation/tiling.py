@@ -12,6 +12,9 @@ import pandas as pd
 from ..data.placement import cells, place
 from ..inputs import scale_limits
 
+# px of the rescaled image: the largest nucleus that is sure to be whole in a tile. The same as the default of
+# `tiles.whole_overlap`, with which whole images are scored
+OVERLAP = 64
 _BLOCK = 1 << 22  # values counted at a time
 
 
@@ -74,6 +77,11 @@ class Grid:
         return (
             found["y"].merge(found["x"], how="cross").assign(image_height=self.height, image_width=self.width)
         )
+
+
+def overlap_of(size: int) -> int:
+    """By how many px neighbouring tiles of ``size`` px overlap: at most half, or they would be too many."""
+    return min(OVERLAP, size // 2)
 
 
 def cut(image: np.ndarray, grid: Grid, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
