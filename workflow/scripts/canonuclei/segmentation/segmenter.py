@@ -17,13 +17,14 @@ from ..errors import InputError
 from ..provenance import code_origin, processor, versions
 from ..training.device import choose_device, has_bf16
 from .assemble import assemble, check_threshold, counts_of
-from .doubt import disagreement, words
+from .doubt import words
 from .model import KEEP, MERGE_OVERLAP, Model, load_model
 from .network import BATCH, find_candidates, runner
 from .result import Segmentation
-from .tiling import Grid, cut, limits_of
+from .tiling import Grid, cut, limits_of, overlap_of
+from .turns import disagreement
+from .unlike import small_when_scaled
 
-OVERLAP = 64  # px of the rescaled image, as `tiles.whole_overlap`
 SCALES = 1 / 16, 16.0
 
 
@@ -87,8 +88,8 @@ class Segmenter:
         _check_scaled(picture, scale)
         rgb = to_rgb8(picture, channel)
         seen = rescaled(rgb, scale)
-        overlap = min(OVERLAP, self.model.tile_size // 2)
-        grid = Grid(*rgb.shape[:2], *seen.shape[:2], scale, self.model.tile_size, overlap)
+        size = self.model.tile_size
+        grid = Grid(*rgb.shape[:2], *seen.shape[:2], scale, size, overlap_of(size))
         metadata = self._metadata(picture, grid, channel, limits_of(seen, self.model.settings["input"]))
         metadata = {"name": metadata.pop("name"), **source_of(image, picture), **metadata}
         loaded = time.perf_counter()
@@ -100,7 +101,7 @@ class Segmenter:
         shape = self.model.network.shape
         found = Segmentation(empty, None, candidates, shape, metadata, picture, rgb)
         found = assemble(found, threshold, self.model.fused)
-        if doubt:
+        if doubt and len(found.nuclei):
             found.nuclei["disagreement"] = self._disagreement(found, grid, seen)
             known = found.nuclei.set_index("id")["disagreement"]
             found.candidates["disagreement"] = found.candidates["id"].map(known).astype(np.float64)
@@ -180,7 +181,7 @@ class Segmenter:
             "versions": versions("torch", "numpy", "scikit-image", "tifffile"),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "training_data": model.described.get("training_data"),
-            "notes": list(picture.notes),
+            "notes": [*picture.notes, *small_when_scaled(grid, model.scale, model.diameter)],
             "warnings": [],
         }
 
