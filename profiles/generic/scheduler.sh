@@ -15,7 +15,7 @@ submit() {
   time=$(printf '%d:%02d:00' $((minutes / 60)) $((minutes % 60)))
   nodes=1:ppn=$threads
   if ((gpus > 0)); then nodes+=:gpus=$gpus; fi
-  qsub -V -d "$PWD" -N "$rule" -j oe -o "$logs" -l "nodes=$nodes,mem=${megabytes}mb,walltime=$time"
+  qsub -V -N "$rule" -j oe -o "$logs" -l "nodes=$nodes,mem=${megabytes}mb,walltime=$time"
   # PBS Pro:     qsub -V -N "$rule" -j oe -o "$logs" -l "select=1:ncpus=$threads:mem=${megabytes}mb:ngpus=$gpus,walltime=$time"
   # Grid Engine: qsub -terse -V -cwd -N "$rule" -j y -o "$logs" -pe smp "$threads" \
   #                -l "h_rt=$time,h_vmem=$((megabytes / threads))M"
