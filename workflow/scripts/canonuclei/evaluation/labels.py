@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from skimage.io import imread
 
+from ..data.reader import read_picture
 from ..errors import InputError
 from .frames import GroundTruth, score
 from .matching import labels_to_sparse
@@ -51,12 +51,13 @@ def read_labels(folder: str | Path, image: str, shape: tuple[int, ...]) -> np.nd
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise InputError(candidates[0], "no such label image", "give one .tif or .png for every test image")
-    try:
-        labels = np.asarray(imread(path))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(path, f"cannot be read: {error}", "write it again") from None
-    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer) or (labels < 0).any():
+    # checked before memory is taken, like any other picture
+    pixels = read_picture(path, mask=True).pixels
+    # labels beyond 16 bit come as float32, which holds whole numbers up to 2**24
+    whole = pixels.dtype.kind == "u" or bool((pixels == np.rint(pixels)).all() and pixels.max() < 2**24)
+    if pixels.shape[2] != 1 or not whole or pixels.min() < 0:
         raise InputError(path, "not a label image", "write one channel of whole numbers, 0 for background")
+    labels = pixels[..., 0].astype(np.int32)
     if labels.shape != shape:
         size, wanted = ("×".join(map(str, one)) for one in (labels.shape, shape))
         raise InputError(path, f"{size} px, the image has {wanted}", "label the image at its own size")
