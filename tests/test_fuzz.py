@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 QUICK = 60
 # Of each reader, of which there are 18
 MANY = int(os.environ.get("FUZZ", "800"))
-PART = 200
+PART = 400
 LONGEST = 240.0  # seconds for a part, of which a file may take five
 
 

@@ -101,8 +101,6 @@ def _fault(error: ValidationError) -> str:
             return f"has more than {limit} entries"
         case "uniqueItems":
             return "names the same twice"
-        case "pattern":
-            return "has a character that names of files, tables or formulas give a meaning"
     return "does not fit"
 
 
