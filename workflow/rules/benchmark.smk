@@ -40,6 +40,7 @@ if FIGURE_RUNS["ours-cnt"]:
             prediction=run_settings(config, *parse_run(BENCHMARK_RUN)[:2])["prediction"],
             dataset=config["dataset"],
             code=code_digest(
+                "../measure_speed.py",
                 *("benchmarks", "data", "evaluation", "models", "nuclei", "segmentation", "training"),
                 *("inputs.py", "parallel.py", "prediction.py"),
             ),
@@ -61,6 +62,7 @@ if FIGURE_RUNS["ours-cnt"]:
             "../../envs/python.yaml"
         params:
             code=code_digest(
+                "../benchmark.py",
                 "benchmarks/report.py",
                 "benchmarks/targets.py",
                 "data/placement.py",

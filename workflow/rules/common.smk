@@ -4,10 +4,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from canonuclei.data.listing import listed_files
+from canonuclei.clock import check_times
+from canonuclei.data.listing import listed_files, without_braces
 from canonuclei.errors import InputError, one_line_errors
 from canonuclei.provenance import code_digest
-from canonuclei.settings import parse_run, run_names, run_settings, supervision
+from canonuclei.settings import parse_run, run_names, run_settings, supervision, training_settings
 from canonuclei.tuning.trials import change_of, trial_run
 from canonuclei.validation import validate_config
 
@@ -39,6 +40,7 @@ wildcard_constraints:
 
 
 TRAINING_CODE = (
+    "../train.py",
     "inputs.py",
     "data/tiles.py",
     *(f"training/{name}.py" for name in ("augment", "batches", "checkpoint", "device", "loop", "validate")),
@@ -62,7 +64,7 @@ def growing(amount):
 
 
 def own_files(wildcards=None):
-    """Files of a data set of one's own: a function, for their names may have braces in them."""
+    """Files of a data set of one's own."""
     if not FOLDER:
         return []
     with one_line_errors():
@@ -83,8 +85,14 @@ def settings_of(wildcards):
 
 
 def training_settings_of(wildcards):
-    """The settings that change a run's weights: prediction's own are left to its rules."""
-    return {key: value for key, value in settings_of(wildcards).items() if key != "prediction"}
+    """The settings that change a run's weights, and no others: days of training hang on it."""
+    return training_settings(settings_of(wildcards), model_of(wildcards))
+
+
+def tile_settings(wildcards):
+    """How a set is cut. Only the tiles of whole images overlap: training is not made by that."""
+    unused = [] if wildcards.set == "whole" else ["whole_overlap"]
+    return {key: value for key, value in config["tiles"].items() if key not in unused}
 
 
 def description_of(wildcards):
@@ -148,7 +156,7 @@ def trial_of(wildcards):
 def about_trial(wildcards):
     """What the table says of a trial."""
     trial = config["tuning"]["trials"][wildcards.trial]
-    return {"on": trial.get("on"), "why": trial["why"], "change": change_of(trial)}
+    return {"base": trial.get("base"), "why": trial["why"], "change": change_of(trial)}
 
 
 def trial_weights(wildcards):
@@ -160,7 +168,7 @@ def trial_weights(wildcards):
 
 def trial_code(wildcards):
     """Digest of the code that makes a trial's weights."""
-    return code_digest(*TRAINING_CODE, *MODEL_CODE[trial_of(wildcards)["model"]])
+    return code_digest("../trial.py", *TRAINING_CODE[1:], *MODEL_CODE[trial_of(wildcards)["model"]])
 
 
 def predicted_by(runs):
@@ -195,6 +203,12 @@ def files_in(folder, pattern="*"):
     return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
 
 
+def dated_files():
+    """The files by whose times it is told what is newer: what is given, and what was made."""
+    made = [path for place in (RESULTS, "resources") for path in Path(place).rglob("*")]
+    return [*ARCHIVES, *own_files(), *(path for path in made if path.is_file() and "logs" not in path.parts)]
+
+
 def captioned(name, label):
     """A table as the report shows it; without a label it is left out there."""
     caption = f"../report/{Path(name).stem}.rst"
@@ -203,6 +217,7 @@ def captioned(name, label):
 
 
 with one_line_errors():
+    without_braces([*ARCHIVES, *config["evaluation"]["labels"].values()])
     for folder in config["evaluation"]["labels"].values():
         if not Path(folder).is_dir():
             raise InputError(folder, "no such folder", "name one of label images in evaluation.labels")
@@ -210,3 +225,9 @@ with one_line_errors():
 if not all(FIGURE_RUNS.values()):
     missing = " and ".join(name for name, run in FIGURE_RUNS.items() if run is None)
     print(f"No run of {missing}: figures 1 to 3 and the ellipses are left out.", file=sys.stderr)
+
+
+# Once, where it is planned: jobs read this file too
+if workflow.is_main_process:
+    with one_line_errors():
+        check_times(dated_files())

@@ -80,7 +80,7 @@ if SIMULATED:
 
 rule index:
     input:
-        archives=archives,
+        archives=ARCHIVES,
         own=own_files,
         expected=EXPECTED,
     output:
@@ -122,7 +122,7 @@ rule split:
 
 rule tiles:
     input:
-        archives=archives,
+        archives=ARCHIVES,
         own=own_files,
         # it tells the truth and the count of each of one's own images
         images=f"{RESULTS}/images.csv" if FOLDER else [],

@@ -64,11 +64,11 @@ rule evaluate:
         "../../envs/torch.yaml"
     threads: workflow.cores
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         distance=config["evaluation"]["watershed_distance"],
-        code=code_digest(*SCORING),
+        code=code_digest("../evaluate.py", *SCORING),
     message:
         "Scoring {wildcards.run}"
     script:
@@ -88,11 +88,11 @@ rule references:
         "../../envs/python.yaml"
     threads: workflow.cores
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         distance=config["evaluation"]["watershed_distance"],
-        code=code_digest("evaluation/references.py", "evaluation/ellipses.py", *SCORING),
+        code=code_digest("../references.py", "evaluation/references.py", "evaluation/ellipses.py", *SCORING),
     message:
         "Scoring Otsu's threshold and the oracles"
     script:
@@ -115,7 +115,7 @@ rule score_labels:
     threads: workflow.cores
     params:
         folder=lookup(within=config, dpath="evaluation/labels/{name}"),
-        code=code_digest("evaluation/labels.py", *SCORING),
+        code=code_digest("../score_labels.py", "evaluation/labels.py", *SCORING),
     message:
         "Scoring the label images of {wildcards.name}"
     script:
@@ -136,7 +136,7 @@ rule tables:
     params:
         about=ABOUT,
         evaluation=config["evaluation"],
-        code=code_digest(*TABULATING),
+        code=code_digest("../tables.py", *TABULATING),
     message:
         "Making the tables"
     script:
@@ -164,7 +164,7 @@ rule table1_from_nuclei:
         published=PUBLISHED,
         about=ABOUT,
         evaluation=config["evaluation"],
-        code=code_digest("evaluation", "data/looks.py", "words.py", *SCORING),
+        code=code_digest("../table1_from_nuclei.py", "evaluation", "data/looks.py", "words.py", *SCORING),
     message:
         "Making the tables again from the published nuclei"
     script:

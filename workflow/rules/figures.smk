@@ -41,7 +41,7 @@ rule f1_over_iou:
         "../../envs/python.yaml"
     params:
         simulated=SIMULATED,
-        code=code_digest("figures/f1_over_iou.py", *STYLING),
+        code=code_digest("../f1_over_iou.py", "figures/f1_over_iou.py", *STYLING),
     message:
         "Drawing F1 over the IoU threshold"
     script:
@@ -65,7 +65,7 @@ rule training_curves:
         "../../envs/python.yaml"
     params:
         simulated=SIMULATED,
-        code=code_digest("figures/training_curves.py", *STYLING),
+        code=code_digest("../training_curves.py", "figures/training_curves.py", *STYLING),
     message:
         "Drawing the training curves"
     script:
@@ -100,7 +100,12 @@ if all(FIGURE_RUNS.values()):
             simulated=SIMULATED,
             per_cell=FIGURE_SETTINGS["network"]["instances_per_cell"],
             code=code_digest(
-                "figures/figure1.py", "figures/canvas.py", "models/encoders.py", *DRAWING, *RENDERING
+                "../figure1.py",
+                "figures/figure1.py",
+                "figures/canvas.py",
+                "models/encoders.py",
+                *DRAWING,
+                *RENDERING,
             ),
         message:
             "Drawing Figure 1: the system"
@@ -131,7 +136,7 @@ if all(FIGURE_RUNS.values()):
         params:
             tiles=config["figures"]["tiles"],
             simulated=SIMULATED,
-            code=code_digest("figures/figure2.py", *DRAWING, *RENDERING),
+            code=code_digest("../figure2.py", "figures/figure2.py", *DRAWING, *RENDERING),
         message:
             "Drawing Figure 2: instances side by side"
         script:
@@ -156,7 +161,7 @@ if all(FIGURE_RUNS.values()):
             "../../envs/torch.yaml"
         params:
             simulated=SIMULATED,
-            code=code_digest("figures/figure3.py", *DRAWING, *RENDERING),
+            code=code_digest("../figure3.py", "figures/figure3.py", *DRAWING, *RENDERING),
         message:
             "Drawing Figure 3: the canonical shapes"
         script:
@@ -185,7 +190,7 @@ if all(FIGURE_RUNS.values()):
         params:
             tiles=config["figures"]["tiles"],
             simulated=SIMULATED,
-            code=code_digest("figures/ellipses.py", *DRAWING, *RENDERING),
+            code=code_digest("../ellipses.py", "figures/ellipses.py", *DRAWING, *RENDERING),
         message:
             "Drawing the nuclei as ellipses"
         script:

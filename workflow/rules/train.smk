@@ -82,7 +82,7 @@ rule predict_nuclei:
     params:
         prediction=prediction_of,
         label=label_of,
-        code=code_digest("prediction.py", "nuclei", "training/records.py"),
+        code=code_digest("../predict.py", "prediction.py", "nuclei", "training/records.py"),
     message:
         "Predicting nuclei: {wildcards.run}"
     script:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from canonuclei.data.folder import COLUMNS as FOLDER_COLUMNS
 from canonuclei.data.folder import index_folder
-from canonuclei.data.folder_remarks import stitching_note
 from canonuclei.data.index import index_subset
 from canonuclei.data.manifest import check_index, write_table
-from canonuclei.data.scaling import scale_factor
 from canonuclei.data.split import SUBSETS
 from canonuclei.logs import log_to
 from canonuclei.words import many
@@ -20,13 +18,12 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def own(data: Mapping[str, Any], overlap: int, output: str | Path) -> None:
+def own(data: Mapping[str, Any], output: str | Path) -> None:
     """Write the index of images of one's own; ``data`` is that section of the config."""
     rows, warnings = index_folder(data)
     for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
     print(f"{data['images']}: {many(len(rows), 'image')} with masks", file=sys.stderr)
-    print(stitching_note(overlap, scale_factor(data)), file=sys.stderr)
     write_table(output, rows, FOLDER_COLUMNS)
 
 
@@ -49,7 +46,7 @@ def main(source: str | Path, protocol: str, expected: str | Path | None, output:
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         if snakemake.params.data["kind"] == "folder":
-            own(snakemake.params.data, snakemake.params.overlap, snakemake.output[0])
+            own(snakemake.params.data, snakemake.output[0])
         else:
             main(
                 Path(snakemake.input.archives[0]).parent,

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ def main(
         threads: of torch.
     """
     described = read_json(weights.with_suffix(".json"))
-    begun = datetime.now(UTC)
+    begun, ticks = datetime.now(UTC), time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         tables, found = run(
             weights, tiles, prediction, sizes, described["encoder"], threads=threads, scratch=Path(scratch)
@@ -50,7 +51,7 @@ def main(
     about = {"dataset": dataset, "run": described["run"], **found}
     about |= {"processor": processor(), "threads": threads, "repeats": sizes["repeats"]}
     about |= {"begun": begun.isoformat(timespec="seconds")}
-    about |= {"minutes": round((datetime.now(UTC) - begun).total_seconds() / 60, 1)}
+    about |= {"minutes": round((time.monotonic() - ticks) / 60, 1)}
     about |= {"revision": revision(), "versions": versions("torch", "torchvision", "timm", "numpy", "scipy")}
     write_json(outputs["about"], about)
 

@@ -9,7 +9,9 @@ import pandas as pd
 from canonuclei.data.archives import AnnotatedImage, Archive
 from canonuclei.data.folder import COLUMNS as FOLDER_COLUMNS
 from canonuclei.data.folder import read_annotated
+from canonuclei.data.folder_remarks import stitching_note
 from canonuclei.data.manifest import read_table
+from canonuclei.data.scaling import scale_factor
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
 from canonuclei.logs import log_to
@@ -61,7 +63,10 @@ def main(
     settings: Mapping[str, Any],
     percentiles: Sequence[float],
 ) -> None:
-    """Cut one set; ``settings`` are the config's ``tiles``, ``percentiles`` its ``input: percentiles``."""
+    """Cut one set; ``settings`` are the config's ``tiles``, ``percentiles`` its ``input: percentiles``.
+
+    ``whole_overlap`` need be among the settings for the set ``whole`` only.
+    """
     cut_tiles(
         images,
         folder,
@@ -81,6 +86,9 @@ if __name__ == "__main__":
         set_name, parts = snakemake.wildcards.set, read_split(snakemake.input.split)
         if snakemake.params.data["kind"] == "folder":
             found = own_images(snakemake.params.data, snakemake.input.images, parts, set_name)
+            if set_name == WHOLE:
+                overlap = snakemake.params.settings["whole_overlap"]
+                print(stitching_note(overlap, scale_factor(snakemake.params.data)))
         else:
             found = images_of(Path(snakemake.input.archives[0]).parent, parts, set_name)
         main(

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from canonuclei.files import write_json
+from canonuclei.locks import alone
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
 from canonuclei.nuclei.measures import describe_shape
 from canonuclei.provenance import processor, revision, versions
 from canonuclei.training.batches import Batches
+from canonuclei.training.checkpoint import FAILED
 from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.training.records import save_weights, write_log
 from canonuclei.training.summary import describe_training
@@ -19,6 +21,9 @@ from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
+
+# Seconds that a training has that was told to stop: it ends its step and writes its checkpoint
+STOPPING = 30.0
 
 
 def main(
@@ -40,7 +45,24 @@ def main(
         folder: of the run.
         threads: of torch.
         code: digest of the code that makes the weights.
+
+    Raises:
+        InputError: another process trains in this folder, or the loss is no number any more.
     """
+    # a cluster may take a job for dead that is not; two with different settings would mix their files
+    with alone(folder, "another training", STOPPING):
+        _train(run, settings, tiles, weights, folder, threads, code)
+
+
+def _train(
+    run: dict[str, Any],
+    settings: dict[str, Any],
+    tiles: Path,
+    weights: Path | None,
+    folder: Path,
+    threads: int,
+    code: str,
+) -> None:
     torch.set_num_threads(settings["training"]["threads"] or threads)
     torch.manual_seed(run["seed"])
     model = build_model(run["model"], run["encoder"], settings, weights)
@@ -79,7 +101,8 @@ def main(
             "settings": settings,
         },
     )
-    checkpoint.unlink(missing_ok=True)
+    for left in (checkpoint, checkpoint.with_name(FAILED)):
+        left.unlink(missing_ok=True)
     print(f"{run['run']}: trained, {many(trainer.total, 'step')} in {trainer.state.seconds:.0f} s")
 
 

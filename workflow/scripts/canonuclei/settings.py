@@ -8,6 +8,13 @@ from typing import Any
 
 SECTIONS = ("input", "augmentation", "encoder", "network", "loss", "training", "prediction")
 
+# All that a kind of network takes from a section; kinds that are not named take all of all
+OWN_KEYS = {
+    "semantic": {"network": ()},
+    "deeplabv3": {"network": ()},
+    "maskrcnn": {"network": ("input_size",), "loss": ()},
+}
+
 
 def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """``base`` with ``over`` laid over it, mapping by mapping; neither is changed."""
@@ -36,6 +43,22 @@ def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[
     settings["tile_size"] = config["tiles"]["size"]
     settings["alpha"] = float(entry.get("alpha", 0.0))
     return settings
+
+
+def training_settings(settings: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Those of a run's settings that its weights come of: a change of any other retrains nothing.
+
+    Args:
+        settings: of ``run_settings``.
+        model: the kind of network.
+
+    Returns:
+        Without ``prediction``; of ``network`` and ``loss`` only what this kind of network takes.
+    """
+    chosen = {key: value for key, value in settings.items() if key != "prediction"}
+    for section, keys in OWN_KEYS.get(model, {}).items():
+        chosen[section] = {key: settings[section][key] for key in keys if key in settings[section]}
+    return chosen
 
 
 def run_names(config: Mapping[str, Any]) -> list[str]:

@@ -71,7 +71,20 @@ def listed_files(settings: Mapping[str, Any]) -> list[str]:
     """All files of a data set of one's own, a workflow's inputs; settings as of `folder.open_source`."""
     pairs = matched(settings["images"], settings["masks"])
     files = [str(path) for pair in pairs.values() for path in pair]
-    return files + [str(settings["counts"])] * (settings["counts"] not in COUNTED)
+    return without_braces(files + [str(settings["counts"])] * (settings["counts"] not in COUNTED))
+
+
+def without_braces(paths: Iterable[str]) -> list[str]:
+    """The paths as they are.
+
+    Raises:
+        InputError: one has braces, which the workflow would take for a pattern.
+    """
+    paths = list(paths)
+    for path in paths:
+        if "{" in path or "}" in path:
+            raise InputError(path, "braces in the name of a file or folder", "rename it without { and }")
+    return paths
 
 
 def matched(images: str | Path, masks: str | Path) -> dict[str, tuple[Path, Path]]:

@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import InputError
 from .batches import Batches
-from .checkpoint import State, load_checkpoint, save_checkpoint
+from .checkpoint import FAILED, State, load_checkpoint, not_finite, save_checkpoint, save_failure
 from .device import autocast, choose_device, keep_memory
 from .progress import Progress
 from .validate import validate
@@ -84,7 +85,8 @@ class Trainer:
 
         Raises:
             Interrupted: a signal asked to stop; the checkpoint is written.
-            InputError: the loss is no number any more.
+            InputError: loss, gradient or weights are no numbers any more; the state is kept in
+                ``failed.safetensors`` beside the checkpoint, to be looked at.
         """
         state = load_checkpoint(self.checkpoint, self.model, self.optimizer, self.fingerprint)
         if state is not None:
@@ -142,14 +144,11 @@ class Trainer:
             terms = self.model.loss_terms(batch)
         terms["total"].backward()
         values = {name: float(value.detach()) for name, value in terms.items()}
-        if not math.isfinite(values["total"]):
-            tiles = ", ".join(str(int(i)) for i in index)
-            raise InputError(
-                self.run,
-                f"the loss is {values['total']} at step {self.state.step} (tiles {tiles})",
-                "lower training.max_lr, or look at these tiles; training resumes from its last checkpoint",
-            )
-        _clip(self.model, self.options["clip_norm"])
+        norm = _clip(self.model, self.options["clip_norm"])
+        for name, value in {"loss": values["total"], "gradient": norm}.items():
+            # before the optimizer's step: weights that are no numbers would be the next checkpoint's
+            if not math.isfinite(value):
+                raise self._failed(name, value, np.sort(index), batch, values)
         self.optimizer.step()
         self.scheduler.step()
         return values
@@ -168,7 +167,35 @@ class Trainer:
         self.progress.epoch(row)
         self._save()
 
+    def _failed(
+        self, name: str, value: float, tiles: np.ndarray, batch: dict[str, Tensor], terms: dict[str, float]
+    ) -> InputError:
+        """Keep what there is to look at; returns the error that tells of it."""
+        path = self.checkpoint.with_name(FAILED)
+        rows = self.training.tiles.table.iloc[tiles][["image_id", "tile_y", "tile_x"]]
+        told = {"step": self.state.step, "epoch": self.state.step // self.steps + 1, "what": name}
+        told |= {"terms": {term: str(number) for term, number in terms.items()}}
+        told["tiles"] = [
+            {"tile": int(i), **row} for i, row in zip(tiles, rows.to_dict("records"), strict=True)
+        ]
+        self._note_state()
+        save_failure(path, self.model, self.optimizer, self.state, batch, told)
+        where = f" (tiles {', '.join(str(int(i)) for i in tiles)})" if len(tiles) else ""
+        remedy = (
+            "lower training.max_lr or training.clip_norm, set training.precision to fp32, or look at these "
+            f"tiles: the state and the batch are in {path}; with nothing changed, the same command goes on "
+            "from the last checkpoint and comes to the same"
+        )
+        return InputError(self.run, f"the {name} is {value} at step {self.state.step}{where}", remedy)
+
     def _save(self) -> None:
+        # the running means of batch norm move without a gradient
+        if bad := not_finite(self.model):
+            raise self._failed(bad[0], math.nan, np.zeros(0, np.int64), {}, {})
+        self._note_state()
+        save_checkpoint(self.checkpoint, self.model, self.optimizer, self.state)
+
+    def _note_state(self) -> None:
         self.state.scheduler = {
             key: value for key, value in self.scheduler.state_dict().items() if not callable(value)
         }
@@ -176,7 +203,6 @@ class Trainer:
             {name: group[name] for name in ("lr", "momentum")} for group in self.optimizer.param_groups
         ]
         self.state.threads = torch.get_num_threads()
-        save_checkpoint(self.checkpoint, self.model, self.optimizer, self.state)
 
     def _ask_to_stop(self, number: int, frame: Any) -> None:
         self.stop_asked = True
@@ -198,9 +224,15 @@ def _optimizer(model: nn.Module, options: dict[str, Any]) -> torch.optim.SGD:
     )
 
 
-def _clip(model: nn.Module, limit: float) -> None:
-    """``clip_grad_norm_``, but gradients within the limit are not multiplied by 1."""
+def _clip(model: nn.Module, limit: float) -> float:
+    """``clip_grad_norm_``, but gradients within the limit are not multiplied by 1.
+
+    Returns:
+        The norm before; gradients whose norm is no number, or infinite, are left as they are.
+    """
     parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])
-    if norm > limit:
+    length = float(norm)
+    if limit < length < math.inf:
         nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+    return length
