@@ -1,4 +1,5 @@
 # Names that the rules share, and the functions that tell a rule its inputs. No rules here.
+import re
 import sys
 from pathlib import Path
 
@@ -36,7 +37,8 @@ if FOLDER:
 
 
 wildcard_constraints:
-    run="|".join(RUNS),
+    # of variants, whose names may have what a pattern would obey
+    run="|".join(map(re.escape, RUNS)),
 
 
 TRAINING_CODE = (
@@ -195,7 +197,7 @@ def figure_run(variant):
 
 FIGURE_RUNS = {name: figure_run(name) for name in ("ours", "ours-cnt")}
 CANONICAL_RUNS = [run for run in RUNS if config["variants"][parse_run(run)[0]]["model"] == "canonical"]
-OTHER_RUNS = [run for run in RUNS if run not in CANONICAL_RUNS]
+OTHER_RUNS = [run for run in RUNS if config["variants"][parse_run(run)[0]]["model"] != "canonical"]
 
 
 def files_in(folder, pattern="*"):

@@ -1,6 +1,6 @@
 # Segmenting images of one's own: `snakemake segment --config images=<folder>`. Jobs of some images each, which a
 # cluster takes at once; an image that cannot be read costs neither its job nor the others.
-from functools import partial
+from functools import cache, partial
 
 from canonuclei.segmentation.jobs import (
     OPTIONS,
@@ -18,8 +18,10 @@ with one_line_errors():
 SEGMENT_ARGUMENTS = config["images"], config["segment"]["images_per_job"]
 SEGMENT_JOBS = one_line_errors()(partial(planned_jobs, *SEGMENT_ARGUMENTS))
 SEGMENT_IMAGES = one_line_errors()(partial(images_in, *SEGMENT_ARGUMENTS))
-SEGMENT_MODEL = one_line_errors()(
-    partial(model_files, config["model"], {f"{RESULTS}/runs/{run}/model.safetensors" for run in RUNS})
+SEGMENT_MODEL = cache(
+    one_line_errors()(
+        partial(model_files, config["model"], {f"{RESULTS}/runs/{run}/model.safetensors" for run in RUNS})
+    )
 )
 
 

@@ -71,7 +71,7 @@ rule predict_nuclei:
     log:
         f"{LOGS}/predict_{{run}}.log",
     wildcard_constraints:
-        run="|".join(CANONICAL_RUNS) or "none",
+        run="|".join(map(re.escape, CANONICAL_RUNS)) or "none",
     conda:
         "../../envs/torch.yaml"
     threads: workflow.cores
@@ -94,6 +94,6 @@ use rule predict_nuclei as predict_masks with:
         f"{RESULTS}/nuclei/{{run}}.rle.json.gz",
         f"{RESULTS}/nuclei/{{run}}.whole.rle.json.gz",
     wildcard_constraints:
-        run="|".join(OTHER_RUNS) or "none",
+        run="|".join(map(re.escape, OTHER_RUNS)) or "none",
     message:
         "Predicting masks: {wildcards.run}"
