@@ -138,12 +138,12 @@ def test_the_best_of_several_counts_and_broken_ellipses_are_no_number():
 
 
 def test_words_name_each_reason_once_and_nothing_where_all_is_well():
-    nuclei = pd.DataFrame({"p": [0.99, 0.55, 0.99, 0.99, 0.6], "overlap": [0.0, 0.0, 0.45, 0.1, 0.5]})
+    nuclei = pd.DataFrame({"p": [0.99, 0.55, 0.99, 0.99, 0.6], "overlap": [0.0, 0.0, 0.55, 0.4, 0.5]})
     nuclei["disagreement"] = [0.2, 0.2, np.nan, 0.95, 0.6]
     found = words(nuclei)
     assert found[0] == ""
     assert found[1] == "the network is unsure (p = 0.55)"
-    assert found[2] == "shares 45% of its pixels with other nuclei"
+    assert found[2] == "shares 55% of its pixels with other nuclei"
     assert found[3] == "not found again when the image is turned"
     assert len(found[4].split("; ")) == 3
     assert words(nuclei.drop(columns="disagreement"))[3] == ""

@@ -45,7 +45,7 @@ def test_the_legend_tells_only_what_there_is() -> None:
     told = [(legend == DOUBTFUL).all(axis=-1).any() for legend in legends]
     assert told == [False, False, True]
     # white words
-    assert all((legend == 255).all(axis=-1).sum() > 50 for legend in legends)
+    assert all((legend > 200).all(axis=-1).sum() > 20 for legend in legends)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (40, 300), (512, 512), (2048, 100), (2049, 31), (4500, 2100)])

@@ -35,7 +35,8 @@ def nuclei_of(tiles: Tiles, index: int, model: Model, limits: np.ndarray) -> pd.
         limits: (1, 2) of ``inputs.scale_limits``.
     """
     pixels, size = np.array(tiles.images[index])[None], tiles.size
-    shape, predict = model.network.shape, runner(model, limits)
+    # measured and bounded once for all tiles
+    shape, predict = model.fused, runner(model, limits)
     # the tile by itself, as if it were an image; its own cell is all of it, and nuclei may reach beyond
     frame = pd.DataFrame({"image_id": ["tile"], "tile_y": 0, "tile_x": 0})
     ends = {f"cell_{axis}{end}": value for axis in "yx" for end, value in ((0, -size), (1, 2 * size))}

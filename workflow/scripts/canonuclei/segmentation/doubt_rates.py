@@ -42,22 +42,22 @@ def rates(nuclei: pd.DataFrame, doubtful: np.ndarray) -> dict[str, float]:
 
 
 def table(nuclei: pd.DataFrame) -> pd.DataFrame:
-    """``rates`` of every signal at every threshold in ``TRIED``, and of the words as they are now.
+    """``rates`` of every signal at every threshold in ``TRIED``, and of the words as they are now, by number.
 
     Args:
         nuclei: ``p``, ``overlap``, ``disagreement`` and ``matched``.
 
     Returns:
-        Rows ``signal``, ``threshold`` (NaN of ``words``) and those of ``rates``.
+        Rows ``signal``, ``threshold`` (of the words: the least number of reasons) and those of ``rates``.
     """
     rows = [
         {"signal": signal, "threshold": threshold, **rates(nuclei, beyond(nuclei, signal, threshold))}
         for signal, tried in TRIED.items()
         for threshold in tried
     ]
-    for name, part in (("doubt", nuclei.drop(columns="disagreement")), ("doubt, --doubt", nuclei)):
-        said = np.array([word != "" for word in words(part)], bool)
-        rows.append({"signal": name, "threshold": np.nan, **rates(nuclei, said)})
+    for name, part in (("reasons", nuclei.drop(columns="disagreement")), ("reasons, --doubt", nuclei)):
+        number = np.array([len(word.split("; ")) if word else 0 for word in words(part)], int)
+        rows += [{"signal": name, "threshold": least, **rates(nuclei, number >= least)} for least in (1, 2)]
     return pd.DataFrame(rows)
 
 
@@ -65,7 +65,7 @@ def report(nuclei: pd.DataFrame) -> str:
     """``table`` as lines to read."""
     found = table(nuclei)
     shown = found.assign(
-        threshold=[f"{value:g}" if value == value else "" for value in found["threshold"]],
+        threshold=[f"{value:g}" for value in found["threshold"]],
         **{name: [f"{value:.0%}" for value in found[name]] for name in ("share", "wrong", "wrong_others")},
     )
     wrong = _mean(~nuclei["matched"].to_numpy(bool))
