@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 import config_table
 from canonuclei.errors import InputError
+from canonuclei.segmentation.tiling import OVERLAP
 from canonuclei.settings import overlay
 from canonuclei.validation import load_schema, validate_config
 
@@ -153,6 +154,10 @@ def test_config_and_schema_have_the_same_keys():
 
 def test_table_of_keys_is_in_step():
     assert config_table.main(check=True) == 0, "run: make docs"
+
+
+def test_whole_images_are_segmented_as_they_are_scored():
+    assert PAPER["tiles"]["whole_overlap"] == OVERLAP
 
 
 def test_figures_of_the_config_are_of_a_run():
