@@ -31,10 +31,11 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     return config
 
 
-@pytest.mark.parametrize("name", ["config", "demo", "ci", "bbbc038-stage1", "short"])
+@pytest.mark.parametrize("name", ["config", "demo", "ci", "precision", "bbbc038-stage1", "short", "trial"])
 def test_committed_configs_are_valid(name: str):
     config = PAPER
-    layers = {"ci": ["demo", "ci"], "short": ["bbbc038-stage1", "short"]}
+    layers = {"ci": ["demo", "ci"], "short": ["bbbc038-stage1", "short"], "trial": ["folder", "trial"]}
+    layers["precision"] = ["demo", "precision"]
     for layer in layers.get(name, [name]):
         config = overlay(config, yaml.safe_load((CONFIG / f"{layer}.yaml").read_text()))
     validate_config(config)

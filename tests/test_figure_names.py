@@ -8,16 +8,15 @@ from matplotlib import pyplot as plt
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from canonuclei.data.tiles import read_tiles
+from canonuclei.figures.material import choose_simple_tile, choose_tiles
 from canonuclei.figures.style import fitted_name
 from figure_drawing import draw, texts
 from figure_standins import make_standins
 
-OWN = {
-    "image0": "sample 01 $x_1$ {µ}",
-    "image1": "0123456789abcdef" * 4,
-    "image2": "WWWWW tissue, plate 12 of 2024-03-01, well B07, site 3, channel DAPI, projected along z",
-    "image3": "100 % $ & <b>",
-}
+DIGEST = "0123456789abcdef" * 4
+LONG = "WWWWW tissue, plate 12 of 2024-03-01, well B07, site 3, channel DAPI, projected along z"
+OWN = {"image0": "sample 01 $x_1$ {µ}", "image1": DIGEST, "image2": LONG, "image3": "100 % $ & <b>"}
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +36,17 @@ def own(tmp_path_factory) -> Path:
 def test_names_are_whole_where_they_fit(name, own, tmp_path):
     words = texts(draw(name, own, tmp_path, kinds=("svg",))["svg"])
     plt.close("all")
-    # figure 1 has one tile, the ellipses have three images
-    seen = {"figure1": ("image0",), "figure2": OWN, "ellipses": ("image0", "image2", "image3")}[name]
-    shown = [OWN[image] for image in seen if len(OWN[image]) < 40]
-    assert shown and all(called in words for called in shown)
-    assert "01234567" in words or "image1" not in seen
-    assert "012345678" not in words
-    if "image2" in seen:
-        assert OWN["image2"] not in words and "WWWWW ti" in words and "along z" in words
+    table = read_tiles(own / "tiles" / "test").table
+    chosen = [choose_simple_tile(table, None)] if name == "figure1" else choose_tiles(table, None)
+    seen = set(table["image_id"].iloc[chosen[:3] if name == "ellipses" else chosen])
+    assert len(seen) == {"figure1": 1, "figure2": 4, "ellipses": 3}[name]
+    for image in seen:
+        if image == DIGEST:
+            assert DIGEST[:8] in words and DIGEST[:9] not in words
+        elif image == LONG:
+            assert LONG not in words and LONG[:8] in words and LONG[-7:] in words
+        else:
+            assert image in words
 
 
 def test_a_shortened_name_is_as_wide_as_its_place():

@@ -1,6 +1,7 @@
 """Write simulated images with binary masks and counts: what a laboratory has, to try things on.
 
-python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and counts.csv in FOLDER.
+python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and counts.csv in FOLDER, of 20 images
+where no NUMBER is given.
 """
 
 import sys
@@ -18,7 +19,7 @@ SIZE = (256, 256)  # px
 FEWEST = 3  # one each to train, validate and test
 
 
-def main(folder: str | Path, number: int = 12, seed: int = 7) -> None:
+def main(folder: str | Path, number: int = 20, seed: int = 7) -> None:
     """Write the sample.
 
     Args:
