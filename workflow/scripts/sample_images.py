@@ -1,6 +1,6 @@
 """Write simulated images with binary masks and counts: what a laboratory has, to try things on.
 
-python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and counts.csv in FOLDER, of 20 images
+python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and counts.csv in FOLDER, 20 images
 where no NUMBER is given.
 """
 
