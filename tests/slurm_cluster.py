@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import signal
@@ -44,8 +45,10 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         started = subprocess.run(["bash", START, "up", folder], stdout=told, stderr=sys.stderr, check=False)
     try:
         assert started.returncode == 0, "Slurm did not start: see above"
-        name, value = (folder / "up.txt").read_text().strip().split("=", 1)
-        yield Cluster({**os.environ, "PATH": SEARCHED, "USER": os.environ.get("USER", "root"), name: value})
+        needed = dict(line.split("=", 1) for line in (folder / "up.txt").read_text().splitlines())
+        # the plugin asks for it
+        user = os.environ.get("USER", getpass.getuser())
+        yield Cluster({**os.environ, "USER": user, **needed})
     finally:
         subprocess.run(["bash", START, "down", folder], check=False)
 

@@ -31,7 +31,7 @@ configure() {
   host=$(hostname -s)
   user=$(id -un)
   memory=$(awk '/^MemTotal/ {print int($2 / 1024) - 512}' /proc/meminfo)
-  mkdir -p "$folder"/{state,spool,log}
+  mkdir -p "$folder"/{state,spool,log,bin}
   chmod 755 "$folder"
   head -c 1024 /dev/urandom >"$folder/munge.key"
   chmod 400 "$folder/munge.key"
@@ -76,6 +76,9 @@ CONF
   # pretended GPUs: Slurm wants a device file for each
   printf 'NodeName=%s Name=gpu File=/dev/null\n' "$host" >"$folder/gres.conf"
   printf 'NodeName=%s Name=gpu File=/dev/zero\n' "$host" >>"$folder/gres.conf"
+  # within a job Snakemake's plugin calls srun without SLURM_CONF
+  printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$folder/slurm.conf" "$(command -v srun)" >"$folder/bin/srun"
+  chmod 755 "$folder/bin/srun"
 }
 
 up() {
@@ -90,7 +93,7 @@ up() {
   slurmd -f "$SLURM_CONF"
   for _ in $(seq 60); do
     if [[ $(sinfo --noheader --format=%T 2>/dev/null) == idle ]]; then
-      echo "SLURM_CONF=$SLURM_CONF"
+      printf '%s\n' "SLURM_CONF=$SLURM_CONF" "PATH=$folder/bin:$PATH"
       return 0
     fi
     sleep 0.5
