@@ -14,7 +14,7 @@ from PIL import Image
 REPOSITORY = Path(__file__).resolve().parent.parent
 SETTINGS = "images: my images\nsegment: {images_per_job: 2, explain: false, output: out}\n"
 # Names that shells, patterns and tables take for something else
-NAMES = ("a b", "b'$(x)", "c,d", "e{f}", "ü", "z")
+NAMES = ("a b'$(x)", "c,d", "e{f}", "ü")
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +48,16 @@ def times(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("out/*/metadata.json")}
 
 
+@pytest.mark.slow
 def test_images_are_segmented_by_jobs(copy):
     code, text, jobs = run(copy)
     assert code == 1 and "Traceback" not in text, text[-3000:]
-    assert 3 <= len(jobs) <= 6
-    assert "1 of 6 images failed; the others are done (summary.csv lists all)." in text
+    assert 2 <= len(jobs) <= 4
+    assert "1 of 4 images failed; the others are done (summary.csv lists all)." in text
     assert "c,d.png: " in text
     first, made = times(copy), pd.read_csv(copy / "out" / "summary.csv")
     assert set(first) == set(NAMES) - {"c,d"}
-    assert made["image"].tolist() == list(NAMES) and (made["status"] == "done").sum() == 5
+    assert made["image"].tolist() == list(NAMES) and (made["status"] == "done").sum() == 3
     assert set(pd.read_csv(copy / "out" / "counts.csv")["image"]) == set(first)
 
     # the image is mended: its job is run again, and no other image is segmented again
@@ -65,17 +66,14 @@ def test_images_are_segmented_by_jobs(copy):
     assert code == 0 and len(again) == 1 and again <= jobs, text[-3000:]
     assert {name: when for name, when in times(copy).items() if name != "c,d"} == first
 
-    # one image more, and results that are gone
-    picture(copy, "a", 10)
-    shutil.rmtree(copy / "out" / "z")
+    # results that are gone, and one image more
+    shutil.rmtree(copy / "out" / "ü")
     second = times(copy)
     code, text, _ = run(copy)
     assert code == 1 and "the same command repeats them" in text, text[-3000:]
+    picture(copy, "a", 10)
     code, text, _ = run(copy)
     assert code == 0, text[-3000:]
     now = times(copy)
     assert set(now) == {*NAMES, "a"} and {name: now[name] for name in second} == second
     assert pd.read_csv(copy / "out" / "summary.csv")["image"].tolist() == sorted(now)
-
-    code, text, jobs = run(copy)
-    assert code == 0 and not jobs

@@ -15,7 +15,7 @@ from in_step import put
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENT = REPOSITORY / "docs" / "scale.md"
 PUBLISHED = REPOSITORY / "results" / "published"
-EPOCHS = 50  # the paper's
+EPOCHS, TILES = 50, 6708  # the paper's; training tiles of bbbc038-stage1
 NOTHING = "Nothing has been published yet."
 MB_PER_MIB = 2**20 / 1e6
 
@@ -23,14 +23,32 @@ MB_PER_MIB = 2**20 / 1e6
 def training_table(published: Path) -> str:
     """What each published training on real images cost, and what it would at the paper's length."""
     rows = [row for file in sorted(published.glob("*/made.json")) for row in _runs(file.parent)]
+    rows += _steps(published / "benchmarks")
     if not rows:
         return NOTHING
-    head = (
-        *("run", "published in", "steps timed", "CPU s for 1,000 tiles"),
-        f"CPU hours of {EPOCHS} epochs",
-        "threads",
-    )
+    head = ("training", "published in", "CPU s for 1,000 tiles", f"CPU hours of {EPOCHS} epochs", "peak, MB")
     return _markdown(head, rows)
+
+
+def _row(name: str, folder: Path, steps: int, seconds: float, tiles: int, peak: str) -> list[object]:
+    """A row of ``steps`` steps of ``tiles`` tiles that took so many seconds of the processor."""
+    per_tile = seconds / steps / tiles
+    hours = per_tile * tiles * (TILES // tiles) * EPOCHS / 3600
+    link = f"[{folder.name}](../results/published/{folder.name})"
+    return [name, link, f"{1000 * per_tile:.3g}", f"{hours:.3g}", peak]
+
+
+def _steps(folder: Path) -> list[list[object]]:
+    """A row an encoder whose training step the benchmark timed, and the peak of its memory."""
+    if not (folder / "about.json").is_file():
+        return []
+    threads, rows = read_json(folder / "about.json")["threads"], []
+    peaks = pd.read_csv(folder / "machine.csv").query("what == 'training_peak'").set_index("encoder")["value"]
+    for step in pd.read_csv(folder / "benchmarks.csv").query("what == 'training_step'").itertuples():
+        peak = f"{peaks[step.encoder] * MB_PER_MIB:,.0f}"
+        seconds = step.fast_ms / 1000 * threads
+        rows.append(_row(f"a step, canonical, {step.encoder}", folder, 1, seconds, int(step.batch), peak))
+    return rows
 
 
 def _runs(folder: Path) -> list[list[object]]:
@@ -41,14 +59,9 @@ def _runs(folder: Path) -> list[list[object]]:
     rows: list[list[object]] = []
     for name, made in read_json(folder / "made.json")["runs"].items():
         model = read_json(folder / "runs" / name / "model.json")
+        told = f"`{name}`, {made['steps']:,} steps"
         batch = model["settings"]["training"]["batch_size"]
-        per_step = made["seconds"] * made["threads"] / made["steps"]
-        hours = per_step * EPOCHS * (model["training_tiles"] // batch) / 3600
-        link = f"[{folder.name}](../results/published/{folder.name})"
-        timed = f"{made['steps']:,} of {batch} tiles"
-        rows.append(
-            [f"`{name}`", link, timed, f"{1000 * per_step / batch:.3g}", f"{hours:.3g}", made["threads"]]
-        )
+        rows.append(_row(told, folder, made["steps"], made["seconds"] * made["threads"], batch, ""))
     return rows
 
 
