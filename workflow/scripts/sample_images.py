@@ -1,7 +1,7 @@
 """Write simulated images with binary masks and counts: what a laboratory has, to try things on.
 
-python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and counts.csv in FOLDER, 20 images
-where no NUMBER is given.
+python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and counts.csv in FOLDER; 20
+images where no NUMBER is given.
 """
 
 import sys
