@@ -4,6 +4,7 @@ import hashlib
 import io
 import struct
 import zipfile
+import zlib
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -77,7 +78,7 @@ def spoiled_archive(random: Random) -> tuple[bytes, int | None]:
     elif kind == 1:
         members[name] = spoiled(data, random)
     elif kind == 2:
-        members[name] = with_checksums(spoiled(data, random))
+        members[name] = spoiled_png(random)[0]
     elif kind == 3:
         return zipped(members | {name: data}, attributes=0o120777 << 16), None
     else:
@@ -157,8 +158,20 @@ def sound_pngs() -> list[bytes]:
 def spoiled_png(random: Random) -> tuple[bytes, int | None]:
     """With checksums as they were, or put right again."""
     number = random.randrange(len(sound_pngs()))
-    data = spoiled(sound_pngs()[number], random)
-    return (data, number) if random.random() < 0.4 else (with_checksums(data), None)
+    sound = sound_pngs()[number]
+    if (kind := random.random()) < 0.3:
+        return spoiled(sound, random), number
+    if kind < 0.6:
+        return with_checksums(spoiled(sound, random)), None
+    if kind < 0.8:
+        # size, depth, colours, interlacing
+        header = sound[:16] + spoiled(sound[16:29], random)[:13].ljust(13, b"\0") + sound[29:]
+        return with_checksums(header), None
+    at = sound.index(b"IDAT")
+    (length,) = struct.unpack(">I", sound[at - 4 : at])
+    lines = zlib.compress(spoiled(zlib.decompress(sound[at + 4 : at + 4 + length]), random))
+    data = sound[: at - 4] + struct.pack(">I", len(lines)) + b"IDAT" + lines + sound[at + 4 + length :]
+    return with_checksums(data), None
 
 
 def tiff(data: np.ndarray, **how) -> bytes:
