@@ -38,7 +38,9 @@ report: pipeline-env
 	fi; \
 	if [ -n "$$newer" ]; then \
 	  rm -f 'results/$(DATASET)/.partial-report.html'; \
-	  $(BIN)/snakemake $(ARGS) --report 'results/$(DATASET)/.partial-report.html'; \
+	  $(BIN)/snakemake $(ARGS) --report 'results/$(DATASET)/.partial-report.html' || { \
+	    rm -f 'results/$(DATASET)/.partial-report.html'; \
+	    echo "Error: $$report could not be made: see above (an older one is as it was); $$(df -h --output=avail 'results/$(DATASET)' | tail -n 1 | tr -d ' ') free in results/$(DATASET)" >&2; exit 1; }; \
 	  mv 'results/$(DATASET)/.partial-report.html' "$$report"; \
 	else \
 	  echo "$$report is up to date."; \

@@ -201,8 +201,10 @@ OTHER_RUNS = [run for run in RUNS if config["variants"][parse_run(run)[0]]["mode
 
 
 def files_in(folder, pattern="*"):
-    """The files in a folder, as inputs: a change of any runs a rule again. None where there is no folder."""
-    return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
+    """The files in a folder, as inputs: a change of any runs a rule again. None without a folder; no hidden
+    ones, such as a killed process leaves."""
+    files = (path for path in Path(folder).glob(pattern) if not path.name.startswith("."))
+    return sorted(str(path) for path in files if path.is_file())
 
 
 def dated_files():

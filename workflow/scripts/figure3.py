@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from canonuclei.figures.figure3 import draw_figure3
 from canonuclei.figures.material import load_nuclei
 from canonuclei.figures.style import make_figure
-from canonuclei.files import read_json
 from canonuclei.logs import log_to
+from canonuclei.runs import read_description
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -32,7 +32,7 @@ def main(
         draw_figure3,
         outputs,
         models=[load_nuclei(*run) for run in runs],
-        diagnostics=[read_json(path)["shape"] for path in descriptions],
+        diagnostics=[read_description(path)["shape"] for path in descriptions],
         simulated=simulated,
     )
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from canonuclei.files import read_json
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
 from canonuclei.nuclei.rle_file import write_rle
@@ -13,6 +12,7 @@ from canonuclei.nuclei.rows import nuclei_table
 from canonuclei.nuclei.tables import write_nuclei, write_shape
 from canonuclei.prediction import coarse_tiles, predict_instances, predict_masks
 from canonuclei.provenance import versions
+from canonuclei.runs import read_description
 from canonuclei.training.batches import Batches
 from canonuclei.training.records import load_weights
 
@@ -41,7 +41,7 @@ def main(
         threads: of torch.
     """
     torch.set_num_threads(threads)
-    described = read_json(weights.with_suffix(".json"))
+    described = read_description(weights.with_suffix(".json"))
     settings = {**described["settings"], "prediction": prediction}
     model = build_model(described["model"], described["encoder"], settings, None)
     load_weights(weights, model)

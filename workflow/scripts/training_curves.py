@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from canonuclei.figures.style import make_figure
 from canonuclei.figures.training_curves import draw_training_curves
 from canonuclei.logs import log_to
+from canonuclei.runs import read_log
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(logs: Sequence[str | Path], outputs: Mapping[str, str | Path], simulated: bool) -> None:
     """Draw ``logs`` (runs/<run>/log.csv) to ``outputs`` (format → file)."""
-    by_run = {Path(path).parent.name: pd.read_csv(path) for path in logs}
+    by_run = {Path(path).parent.name: read_log(path) for path in logs}
     make_figure(draw_training_curves, outputs, logs=by_run, simulated=simulated)
 
 

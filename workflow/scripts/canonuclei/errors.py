@@ -30,6 +30,10 @@ class InputError(Exception):
         return type(self), (self.where, self.problem, self.remedy)
 
 
+class DiskError(InputError):
+    """A disk that is full or cannot be written: the input is as good as ever, and another time it may go."""
+
+
 def one_line(text: str) -> str:
     r"""A text in one line, with ``\x1b`` and the like in words in place of control characters."""
     spaced = re.sub("[\t\n\r]+", " ", text)

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -46,9 +46,10 @@ def alone(folder: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         remedy = "wait until it has ended or stop it, and give the command again"
         raise InputError(folder, f"{doing} is at work in this folder{_holder(path)}", remedy)
     with file:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}")
-        file.flush()
+        # for the other's message alone: there may be no room for it
+        with suppress(OSError):
+            file.truncate(0)
+            os.write(file.fileno(), f"process {os.getpid()} on {platform.node()}".encode())
         try:
             yield
         finally:

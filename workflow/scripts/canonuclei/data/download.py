@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import http.client
 import sys
 import time
@@ -13,7 +12,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from ..disk import disk_error, disk_faults
 from ..errors import InputError
+from ..files import sync
 from .rle import COLUMNS
 from .zip_files import member_chunks, open_zip
 
@@ -23,7 +24,6 @@ WRONG_ADDRESS = "check `source`"
 CHUNK = 2**20
 # The largest published file has 0.3 GB; this stops a server that sends without end before the disk is full
 MAX_BYTES = 4 * 2**30
-DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
 SAY_EVERY = 10.0  # seconds between lines on the progress
 
 
@@ -69,7 +69,8 @@ def download(
     """
     check_address(address)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     resumed = _fetch_all(address, part, attempts, wait, timeout)
     try:
@@ -81,7 +82,9 @@ def download(
         print(f"{address}: the resumed file is not whole; from the start", file=sys.stderr)
         download(address, path, check, attempts, wait, timeout)
         return
-    part.replace(path)
+    with disk_faults(path):
+        sync(part)
+        part.replace(path)
 
 
 def check_address(address: str) -> None:
@@ -160,8 +163,8 @@ def _fetch(address: str, part: Path, had: int, timeout: float) -> bool:
     except urllib.error.HTTPError as error:
         _refused(address, part, error)
     except (http.client.HTTPException, OSError) as error:  # OSError: URLError, timeouts, TLS, the disk
-        if getattr(error, "errno", None) in DISK_FAULTS:
-            raise InputError(part, f"cannot be written: {_line(error)}", "make room for it") from None
+        if (fault := disk_error(error, part)) is not None:
+            raise fault from None
         raise _Retry(f"no connection ({_line(error)})") from None
     return False
 

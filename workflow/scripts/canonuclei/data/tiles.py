@@ -137,12 +137,15 @@ def read_tiles(folder: str | Path, instances: bool = False, masks: bool = True) 
         if not path.is_file():
             raise InputError(path, "missing", "run the rule `tiles`")
     # An image may be called NA or 001: only what is empty in a column of numbers is no value
-    table = pd.read_csv(
-        folder / TABLE,
-        dtype=dict.fromkeys(TEXTS, str),
-        keep_default_na=False,
-        na_values={name: [""] for name in COLUMNS if name not in TEXTS},
-    )
+    try:
+        table = pd.read_csv(
+            folder / TABLE,
+            dtype=dict.fromkeys(TEXTS, str),
+            keep_default_na=False,
+            na_values={name: [""] for name in COLUMNS if name not in TEXTS},
+        )
+    except ValueError as error:
+        raise InputError(folder / TABLE, f"no table of tiles: {error}", AGAIN) from None
     if missing := [name for name in COLUMNS if name not in table]:
         raise InputError(folder / TABLE, f"no column {missing[0]}", AGAIN)
     arrays = {}

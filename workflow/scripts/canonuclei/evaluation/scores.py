@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import StringIO
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import InputError
-from ..nuclei.gzip_text import write_gzip
+from ..nuclei.gzip_text import first_line, read_gzip, write_gzip
 from ..parallel import ordered_map
 from .frames import LOOSE_THRESHOLDS
 from .matching import THRESHOLDS
@@ -21,6 +22,7 @@ PIXELS = ["intersection", "union", "true_pixels", "predicted_pixels"]
 LOOSE = [f"any_{side}_{k}" for k in LOOSE_THRESHOLDS for side in ("true", "predicted")]
 COLUMNS = [*KEYS, "scope", "image", "tile_y", "tile_x", "look"]
 COLUMNS += ["true_nuclei", "predicted_nuclei", *PIXELS, *TP, *LOOSE]
+_REMEDY = "remove it and make it again: rule `evaluate`"
 TEXTS = ("approach", "supervision", "encoder", "scope", "image", "look")
 
 
@@ -72,13 +74,21 @@ def write_scores(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def read_scores(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """The scores of all files below one another."""
+    """The scores of all files below one another.
+
+    Raises:
+        InputError: a file is missing, cut short, or no table of scores.
+    """
     types = {name: str if name in TEXTS else "Int64" for name in COLUMNS}
     tables = []
     for path in paths:
-        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values={c: [""] for c in types})
+        text = StringIO(read_gzip(path, _REMEDY))
+        try:
+            table = pd.read_csv(text, dtype=types, keep_default_na=False, na_values={c: [""] for c in types})
+        except ValueError as error:
+            raise InputError(path, f"is no table of scores: {first_line(error)}", _REMEDY) from None
         if list(table.columns) != COLUMNS:
-            raise InputError(path, "other columns than a table of scores", "make it again: rule `evaluate`")
+            raise InputError(path, "other columns than a table of scores", _REMEDY)
         for name in TEXTS:
             table[name] = table[name].fillna("")
         tables.append(table)

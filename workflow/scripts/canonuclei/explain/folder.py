@@ -18,6 +18,7 @@ from ..locks import alone
 from ..models.shape import ShapeMLP
 from ..nuclei.gzip_text import first_line
 from ..nuclei.tables import read_nuclei, read_shape
+from ..segmentation.outputs import settled
 from ..segmentation.overlay import picture_height
 from .data import WORDS, ExplainedImage
 from .page import write_explain
@@ -47,7 +48,7 @@ def explain_folder(folder: str | Path) -> Path:
     if not folders:
         raise InputError(folder, "holds no results (no metadata.json)", _REMEDY)
     with alone(folder, "another canonuclei"):
-        metadata = [_json(one / "metadata.json") for one in folders]
+        metadata = [_json(settled(one) / "metadata.json") for one in folders]
         shape, told = _shape_of(folders, metadata)
         # one after the other: all images at once may not fit into the memory
         pages = map(_page, folders, metadata)

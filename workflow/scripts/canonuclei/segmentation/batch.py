@@ -11,6 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ..data.listing import picture_stem
+from ..errors import DiskError
 from .outputs import set_aside
 from .segmenter import Segmenter
 from .summary import DONE, attempted, joined, summary_of
@@ -39,10 +40,11 @@ def segment_images(
 
     Returns:
         A row an image, in their order: image, file, status (``done``; ``failed``: bad input; ``crashed``:
-        memory, disk, a fault here), count (of nuclei), warnings and error (one line each).
+        memory, a fault here), count (of nuclei), warnings and error (one line each).
 
     Raises:
         InputError: an argument that holds for no image, before anything is written.
+        DiskError: the results cannot be written; those of images that were done before are there.
     """
     segmenter.check(**{name: options[name] for name in _CHECKED if name in options})
     rows = []
@@ -60,6 +62,9 @@ def segment_images(
                 row["warnings"] = joined(found.metadata["warnings"])
                 for warning in found.metadata["warnings"]:
                     tqdm.write(f"{path}: {warning}", file=sys.stderr)
+            except DiskError:
+                # it would be full for all that follow; what is there stays
+                raise
             except Exception as error:
                 row = attempted(row, error)
                 # results of an earlier call must not pass for those of an image that now fails, nor be lost

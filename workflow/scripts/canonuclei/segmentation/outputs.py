@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import uuid
 import zlib
 from contextlib import suppress
@@ -13,13 +12,14 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from ..files import atomic_path, write_json
+from ..disk import disk_faults
+from ..files import atomic_path, finish_replacing, remove_partial, replaced_together, write_json
 from ..nuclei.tables import write_nuclei, write_shape
 from .geojson import write_geojson
 from .overlay import draw_overlay
 from .result import Segmentation
 
-# Of an image; metadata.json is the last that is put in place, so that where it is, all are
+# Of an image, in the order in which they are put in place: where metadata.json is, all are
 FILES = (
     *("shape.json", "candidates.csv.gz", "labels.tif", "nuclei.csv", "nuclei.geojson", "overlay.png"),
     *("explain.html", "metadata.json"),
@@ -39,20 +39,20 @@ def write_segmentation(
         explain: write explain.html too.
         ellipses: polygons of ellipses in nuclei.geojson, in place of outlines.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    # a full disk or Ctrl-C leaves what was there; in the folder itself, for files are renamed within a disk
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as made:
-        _write_files(found, Path(made), ellipses)
+    # a full disk, a kill or Ctrl-C leaves what was there
+    with replaced_together(folder, FILES) as made:
+        _write_files(found, made, ellipses)
         if explain:
-            _write_explain(found, Path(made))
-        write_json(Path(made) / "metadata.json", found.metadata)
-        for name in FILES:
-            if (Path(made) / name).exists():
-                os.replace(Path(made) / name, folder / name)
-            else:
-                (folder / name).unlink(missing_ok=True)
-    _remove_earlier(folder)
+            _write_explain(found, made)
+        write_json(made / "metadata.json", found.metadata)
+    _remove_earlier(Path(folder))
+
+
+def settled(folder: Path) -> Path:
+    """The folder of an image, after what a killed process had completed was put in place."""
+    with disk_faults(folder):
+        finish_replacing(folder, FILES)
+    return folder
 
 
 def set_aside(folder: str | Path) -> Path | None:
@@ -64,6 +64,9 @@ def set_aside(folder: str | Path) -> Path | None:
         The folder they are in now; None where there were none.
     """
     folder = Path(folder)
+    with suppress(OSError):
+        finish_replacing(folder, FILES)
+        remove_partial(folder)
     aside = folder / EARLIER
     for name in reversed(FILES):
         with suppress(OSError):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from ..errors import DiskError
 from ..locks import alone
 from .assemble import assemble, check_threshold
 from .model import KEEP
@@ -44,6 +45,7 @@ def rethreshold(folder: str | Path, threshold: float) -> Again:
     Raises:
         InputError: no segmentation there, a threshold out of its range, or a folder that cannot be written
             or that another process is at work in.
+        DiskError: the disk is full; each image's results are whole, the old ones or the new ones.
     """
     # "." has neither a name nor a folder above it
     folder = Path(folder).resolve()
@@ -70,6 +72,8 @@ def _each(folders: list[Path], threshold: float) -> Again:
             # what else there is to say was said when the image was segmented
             news = [told for told in found.metadata["warnings"] if told.startswith((ABSENT, NOTHING))]
             said += [f"{each.name}: {told}" for told in news]
+        except DiskError:
+            raise
         except Exception as error:
             row = attempted(row, error)
         rows.append(row)

@@ -16,6 +16,7 @@ from ..files import read_json
 from ..nuclei.gzip_text import first_line
 from ..nuclei.tables import read_nuclei, read_shape
 from .assemble import grid_of
+from .outputs import settled
 from .result import Segmentation
 
 ABSENT = "the image was not at hand"
@@ -33,7 +34,7 @@ def result_folders(folder: Path) -> list[Path]:
     Raises:
         InputError: none at all.
     """
-    if (folder / "metadata.json").is_file():
+    if (settled(folder) / "metadata.json").is_file():
         return [folder]
     folders = sorted(path.parent for path in folder.glob("*/metadata.json"))
     if not folders:
@@ -89,7 +90,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: it is missing, or damaged.
     """
-    path = folder / "metadata.json"
+    path = settled(folder) / "metadata.json"
     try:
         metadata = read_json(path)
         missing = [key for key in _NEEDED if key not in metadata]

@@ -29,7 +29,7 @@ def attempted(row: dict[str, object], error: Exception) -> dict[str, object]:
     """A row with what kept its image from being done."""
     if isinstance(error, InputError):
         return row | {"status": FAILED, "error": str(error)}
-    # whatever else an image brings about (memory, disk, a fault here) must not cost the others
+    # whatever else an image brings about (memory, a fault here) must not cost the others
     text = " ".join(str(error).split())
     return row | {"status": CRASHED, "error": f"{row['file']}: {type(error).__name__}: {text}"}
 
