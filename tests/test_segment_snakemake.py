@@ -76,4 +76,4 @@ def test_images_are_segmented_by_jobs(copy):
     assert code == 0, text[-3000:]
     now = times(copy)
     assert set(now) == {*NAMES, "a"} and {name: now[name] for name in second} == second
-    assert pd.read_csv(copy / "out" / "summary.csv")["image"].tolist() == sorted(now)
+    assert pd.read_csv(copy / "out" / "summary.csv")["image"].tolist() == sorted(now, key="{}.png".format)
