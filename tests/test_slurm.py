@@ -26,7 +26,7 @@ CONFIG = {
     "dataset": "slurm",
     "runs": [{"variant": run.split("_")[0], "encoder": "tiny", "seeds": [0]} for run in FATES],
     # long enough to be met in the middle
-    "training": {"epochs": 16, "tiles_per_epoch": 64},
+    "training": {"epochs": 8, "tiles_per_epoch": 64},
 }
 RESULTS = Path("results") / CONFIG["dataset"]
 PATIENCE = 540  # seconds

@@ -9,8 +9,9 @@
 # touched, and nothing is left in /etc. No root, no systemd, no cgroups and no database are needed to run it.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
-PACKAGES=(slurmctld slurmd slurm-client munge)
-COMMANDS=(slurmctld slurmd sbatch srun squeue scontrol munged)
+# slurm-wlm-torque: qsub and qstat as PBS has them, for profiles/generic
+PACKAGES=(slurmctld slurmd slurm-client munge slurm-wlm-torque)
+COMMANDS=(slurmctld slurmd sbatch srun squeue scontrol munged qsub)
 
 install_packages() {
   local command missing=()
