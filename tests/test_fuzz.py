@@ -53,7 +53,7 @@ def fed(group: str, count: int, first: int, folder: Path) -> tuple[dict[str, Cou
 def test_spoiled_files(group, tmp_path):
     found, faults = fed(group, QUICK, 0, tmp_path)
     assert not faults, "\n".join(faults)
-    assert all(sum(each.values()) == QUICK for each in found.values())
+    assert all(sum(each.values()) >= QUICK for each in found.values())
     # else a reader that refuses everything would do
     for name, counts in found.items():
         assert counts["refused"], name

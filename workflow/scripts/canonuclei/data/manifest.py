@@ -68,10 +68,10 @@ def read_table(path: str | Path, columns: Sequence[str] = COLUMNS) -> list[dict[
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            rows, header = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"cannot be read: {error}", "make the file again") from None
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
+    missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(path, f"no column {', '.join(missing)}", "make the file again")
     for line, row in enumerate(rows, 2):

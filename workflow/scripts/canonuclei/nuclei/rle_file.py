@@ -117,6 +117,8 @@ def _check_tile(tile: dict[str, Any], size: int) -> None:
     name = f"{tile['image']} at {_whole(tile['tile_y'])}, {_whole(tile['tile_x'])}"
     if not isinstance(tile["image"], str):
         raise ValueError(f"{name}: the image's id is no text")
+    if not isinstance(tile["scores"], list) or not isinstance(tile["instances"], list):
+        raise ValueError(f"{name}: scores and instances are no lists")
     if not all(isinstance(score, int | float) and math.isfinite(score) for score in tile["scores"]):
         raise ValueError(f"{name}: scores are no numbers")
     if len(tile["scores"]) != len(tile["instances"]):
