@@ -12,7 +12,7 @@ NUMBERS = (
 )  # fmt: skip
 TEXTS = (
     *("", "\0", "\n", '"', "'", ",", ";", "\\", "=1+1", "@SUM(A1)", "../../x", "/etc/passwd", "C:\\x"),
-    *("\u2028", "\x1b[2J", "$(touch x)", "`x`", "{wildcards}", "a" * 5000, "\ud800", "ä\u0308", "\u202e", "|"),
+    *("\u2028", "\x1b[2J", "$(touch x)", "`x`", "{wildcard}", "a" * 5000, "\ud800", "ä\u0308", "\u202e", "|"),
     "<script>alert(1)</script>",
 )  # fmt: skip
 VALUES = (

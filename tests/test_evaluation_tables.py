@@ -158,7 +158,10 @@ def test_references_and_label_images(sets, tmp_path: Path) -> None:
             lambda path: imsave(path, np.ones((19, 19), np.uint16), check_contrast=False),
             "19×19 px, the image has",
         ),
-        (lambda path: imsave(path, np.ones((19, 19, 3), np.uint8), check_contrast=False), "not a label image"),
+        (
+            lambda path: imsave(path, np.ones((19, 19, 3), np.uint8), check_contrast=False),
+            "not a label image",
+        ),
         (lambda path: path.write_bytes(b"nothing"), "neither PNG nor TIFF"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the spoiled files found, each as the smallest file that shows it; test_fuzz.py reads them by number."""
+"""What the spoiled files found, each as the smallest file that shows it (test_fuzz.py: by number)."""
 
 import pytest
 

@@ -9,8 +9,8 @@ with one_line_errors():
 READING = tuple(f"data/{name}.py" for name in ("archives", "images", "png_structure", "rle", "zip_files"))
 # The same for images of one's own
 OWN = (
-    *(f"data/{name}.py" for name in ("folder", "folder_remarks", "masks", "pieces", "scaling")),
-    *(f"data/{name}.py" for name in ("reader", "tiff", "tiff_structure", "pixel_size", "images", "png_structure")),
+    *(f"data/{name}.py" for name in ("folder", "folder_remarks", "masks", "pieces", "pixel_size", "scaling")),
+    *(f"data/{name}.py" for name in ("reader", "images", "png_structure", "tiff", "tiff_structure")),
 )
 if FOLDER:
     READING = OWN

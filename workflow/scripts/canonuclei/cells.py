@@ -12,8 +12,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 def guarded(texts: pd.Series) -> pd.Series:
     """Texts with an apostrophe before those that a spreadsheet would run (``=``, ``+``, ``-``, ``@`` …).
 
-    Those that have apostrophes before such a sign already get one more, so that ``unguarded`` gives back every
-    text as it was.
+    Those that have apostrophes before such a sign already get one more: ``unguarded`` gives back every text.
     """
     return texts.map(lambda text: f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text)
 
