@@ -1,4 +1,4 @@
-"""explain.html at the widths of a desk, a tablet and a telephone; without nuclei, with one; the model told."""
+"""explain.html on a desk, a tablet and a telephone; without nuclei, with one; what it tells of the model."""
 
 from contextlib import contextmanager
 
@@ -34,7 +34,7 @@ OVERLAPPING = """
 TORN = """
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), torn = [];
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {
-    if (!node.parentElement.getClientRects().length || ['SCRIPT', 'STYLE'].includes(node.parentElement.tagName)) continue;
+    if (!node.parentElement.getClientRects().length) continue;
     for (const match of node.data.matchAll(/\\S ?°/g)) {
       const range = document.createRange();
       range.setStart(node, match.index);
@@ -135,7 +135,15 @@ def test_without_nuclei_nothing_can_be_chosen_until_the_threshold_brings_some(br
     nuclei = grid_nuclei(shape, 3, 4)
     nuclei = nuclei.assign(p=np.float32(0.3), kept=0)
     open_page(browser, tmp_path / "p.html", shape, nuclei)
-    for name in ("pick", "select-all", "select-none", "select-doubtful", "next-doubtful", "export", "restore"):
+    for name in (
+        "pick",
+        "select-all",
+        "select-none",
+        "select-doubtful",
+        "next-doubtful",
+        "export",
+        "restore",
+    ):
         assert not browser.find_element("id", name).is_enabled(), name
     none = browser.find_element("id", "none")
     assert "No nucleus reaches the threshold of 0.50" in none.text and "p(z) = 0.300" in none.text

@@ -119,7 +119,7 @@ class Panel {
       if (Number.isFinite(value)) rows.push([words, `${digits(100 * value, 2)} %${name === "overlap" ? " of it is claimed by another nucleus too" : " under flips and rotations"}`, name]);
     }
     for (const name of Object.keys(columns).filter((key) => key.startsWith("intensity_mean-"))) {
-      if (Number.isFinite(columns[name][index])) rows.push([`Mean intensity ${name.slice(15)}`, digits(columns[name][index]), name]);
+      if (Number.isFinite(columns[name][index])) rows.push([`Mean intensity\u00a0${name.slice(15)}`, digits(columns[name][index]), name]);
     }
     rows.push(["L", `${digits(one.l11)}, 0; ${digits(one.l21)}, ${digits(one.l22)}`, "L"], ["t", `${digits(one.t1)}, ${digits(one.t2)}`, "t"]);
     $("numbers").replaceChildren(...rows.map(([name, value, key]) => make("div", { "data-key": key }, make("dt", {}, name), make("dd", {}, value))));

@@ -84,7 +84,8 @@ class Histogram {
     const last = values.length - 1;
     [this.low, this.high] = quantity.range || [values[0] ?? 0, values[Math.ceil(last * 0.995)] ?? 1];
     this.cut = !quantity.range && last >= 0 && values[last] > this.high;
-    if (!(this.high > this.low)) this.high = this.low + 1;
+    // one value alone: in the middle, with room on both sides
+    if (!(this.high > this.low)) [this.low, this.high] = this.low ? [0.75 * this.low, 1.25 * this.low] : [0, 1];
   }
 
   draw() {

@@ -29,7 +29,7 @@ function aboutLines(value) {
 }
 
 function describeRun(data) {
-  const rows = Object.entries(data.about).filter(([, value]) => value !== null);
+  const rows = Object.entries(data.about).filter(([, value]) => value !== null && aboutText(value) !== "–");
   $("about").replaceChildren(...rows.map(([key, value]) => make("div", {}, make("dt", {}, aboutWord(key)), make("dd", {}, ...aboutLines(value)))));
   $("page-notes").replaceChildren(...data.notes.map((text) => make("li", {}, text)));
   $("page-notes").hidden = data.notes.length === 0;

@@ -52,7 +52,7 @@ function wireChooser(model) {
 
 function countWords(model) {
   const doubtful = model.doubtful().length;
-  $("count").textContent = many(model.shown.length, "nucleus", "nuclei") + (doubtful ? `, ${doubtful.toLocaleString("en")} of them doubtful` : ", none marked doubtful");
+  $("count").textContent = many(model.shown.length, "nucleus", "nuclei") + (doubtful ? `, ${doubtful.toLocaleString("en")} of them doubtful` : model.shown.length ? ", none marked doubtful" : "");
   $("next-doubtful").disabled = $("select-doubtful").disabled = doubtful === 0;
   describeNone(model);
 }
