@@ -164,5 +164,5 @@ def test_only_the_papers_files_are_called_the_papers() -> None:
 def test_images_of_ones_own_are_not_measured_by_the_paper() -> None:
     text = described("folder")
     assert "**Images of your own.** Test images: 3, on which nothing was trained. They are few" in text
-    assert "Training: " in text and "epochs of all training tiles (`ours" in text
+    assert "Training: " in text and "epochs of 1,280 tiles (`ours" in text
     assert "paper" not in text

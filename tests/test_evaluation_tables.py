@@ -194,8 +194,8 @@ def test_all_tables_are_written(sets, canonical, tmp_path: Path) -> None:
     text = (tmp_path / "table1.md").read_text()
     for part in (
         "Simulated images",
-        "tissue",
-        "without `a…`",
+        "one look, fluorescence: the table over all tiles is its table",
+        "without `a`",
         "2 epochs of all training tiles (`r`)",
         "| 57.57 |",
     ):
