@@ -201,7 +201,9 @@ def _encoder(published: Published, now: Now, run: str, line: Line) -> Line:
 def _changed(files: Sequence[str] | None) -> str:
     if files is None:
         return "which files changed since is not known"
-    return f"changed since: {few(files)}" if files else "the list of files that count has changed"
+    # scripts lie beside the library
+    names = [name.removeprefix("../") for name in files]
+    return f"changed since: {few(names)}" if names else "the list of files that count has changed"
 
 
 def _commit(revision: str | None) -> str:
