@@ -31,6 +31,11 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     return config
 
 
+def test_every_committed_config_is_in_the_table():
+    table = (CONFIG / "README.md").read_text(encoding="utf-8").split("## 1.")[0]
+    assert [path.name for path in CONFIG.glob("*.yaml") if f"| `{path.name}` |" not in table] == []
+
+
 @pytest.mark.parametrize("name", ["config", "demo", "ci", "precision", "bbbc038-stage1", "short", "trial"])
 def test_committed_configs_are_valid(name: str):
     config = PAPER
