@@ -25,9 +25,9 @@ rule provenance:
     input:
         ALL_TILES,
         sources=lambda wildcards: [*ARCHIVES, *own_files()],
-        encoders=lambda wildcards: {
-            file for run in RUNS if (file := encoder_weights(SimpleNamespace(run=run)))
-        },
+        encoders=lambda wildcards: sorted(
+            {file for run in RUNS if (file := encoder_weights(SimpleNamespace(run=run)))}
+        ),
         runs=expand(f"{RESULTS}/runs/{{run}}/{{file}}", run=RUNS, file=["model.json", "model.safetensors"]),
         tables=rules.tables.output,
         figures=FIGURE_FILES,
