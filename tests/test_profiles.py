@@ -41,7 +41,7 @@ def plan(request, talkative: Path) -> str:
 
 def jobs(plan: str, rule: str) -> list[str]:
     """What a plan tells of each job of a rule."""
-    return re.findall(rf"^ *((?:local)?rule {rule}:\n(?: +.*\n)+)", plan, flags=re.M)
+    return re.findall(rf"^ *(rule {rule}:\n(?: +.*\n)+)", plan, flags=re.M)
 
 
 def test_each_training_is_a_job_with_its_own_resources(plan):
@@ -53,10 +53,13 @@ def test_each_training_is_a_job_with_its_own_resources(plan):
         assert re.search(r"gpu=0\b", job), "asks for a GPU unasked"
 
 
-def test_data_rules_are_no_jobs(plan):
-    for rule in ("simulate", "index", "split", "tiles"):
-        assert jobs(plan, rule)
-        assert all(job.startswith("localrule") for job in jobs(plan, rule)), rule
+def test_data_rules_are_no_jobs():
+    # a dry run does not tell; tests/test_slurm.py sees it in the queue
+    rules = "".join(file.read_text() for file in (REPOSITORY / "workflow" / "rules").glob("*.smk"))
+    local = set()
+    for block in re.findall(r"^ *localrules:\n((?: +\w+,\n)+)", rules, flags=re.M):
+        local |= set(re.findall(r"\w+", block))
+    assert {"download", "simulate", "index", "split", "tiles"} <= local
 
 
 def test_short_rules_share_jobs(plan):
@@ -94,7 +97,7 @@ def test_generic_scheduler_script_submits_and_tells_how_jobs_end(tmp_path):
     """With a qsub that runs the job at once and a qstat that knows none any more."""
     commands = tmp_path / "bin"
     commands.mkdir()
-    (commands / "qsub").write_text('#!/bin/bash\necho "$@" >>"$SEEN"\nbash >/dev/null\necho 7.host\n')
+    (commands / "qsub").write_text('#!/bin/bash\necho "$@" >>"$SEEN"\nbash "${@: -1}"\necho 7.host\n')
     (commands / "qstat").write_text("#!/bin/bash\nexit 1\n")
     (commands / "sleep").write_text("#!/bin/bash\n")
     for command in commands.iterdir():
