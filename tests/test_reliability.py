@@ -17,7 +17,7 @@ def named() -> list[tuple[str, str]]:
     return [(linked, test) for _, test, linked in found]
 
 
-def tests_of(file: Path) -> set[str]:
+def functions_of(file: Path) -> set[str]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     body = ast.parse(file.read_text(encoding="utf-8")).body
     return {node.name for node in body if isinstance(node, functions) and node.name.startswith("test_")}
@@ -28,7 +28,7 @@ def test_every_test_that_the_table_names_exists():
     assert len(links) > 30
     for file, test in links:
         assert (TESTS / file).is_file(), f"{file} of docs/reliability.md is no file in tests/"
-        assert test in tests_of(TESTS / file), f"{file} has no {test}, which docs/reliability.md names"
+        assert test in functions_of(TESTS / file), f"{file} has no {test}, which docs/reliability.md names"
 
 
 def test_every_row_has_a_test():
@@ -42,5 +42,5 @@ def test_every_row_has_a_test():
 def test_every_test_of_a_fault_is_in_the_table():
     there = set(named())
     for file in sorted(TESTS.glob("test_faults_*.py")):
-        missing = sorted(test for test in tests_of(file) if (file.name, test) not in there)
+        missing = sorted(test for test in functions_of(file) if (file.name, test) not in there)
         assert not missing, f"docs/reliability.md does not tell of {file.name}: {', '.join(missing)}"
