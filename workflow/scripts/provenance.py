@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonuclei.files import write_json
 from canonuclei.logs import log_to
-from canonuclei.validation import plain
+from canonuclei.settings import plain
 from canonuclei.verification.record import record_of
 
 if TYPE_CHECKING:

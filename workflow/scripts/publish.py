@@ -10,7 +10,7 @@ from canonuclei.files import atomic_path, read_json, write_json
 from canonuclei.logs import log_to
 from canonuclei.provenance import file_digest, revision
 from canonuclei.publish import publish
-from canonuclei.validation import plain
+from canonuclei.settings import plain
 from canonuclei.verification.record import published_record
 from canonuclei.words import many
 

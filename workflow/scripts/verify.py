@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from canonuclei.errors import InputError
 from canonuclei.logs import log_to
 from canonuclei.provenance import PACKAGES, file_digest, versions
-from canonuclei.settings import overlay
-from canonuclei.validation import plain, validate_config
+from canonuclei.settings import overlay, parse_run, plain, run_names, run_settings
 from canonuclei.verification.checks import check
+from canonuclei.verification.configuration import relevant
 from canonuclei.verification.lines import UNKNOWN, Line, Now
 from canonuclei.verification.published import Published, read_published
 from canonuclei.verification.record import tile_digests
@@ -97,9 +96,11 @@ def merged(published: Published, repository: Path) -> tuple[dict[str, Any] | Non
         config = overlay(config, yaml.safe_load(file.read_text(encoding="utf-8")))
     config = overlay(config, published.made.get("overrides") or {})
     try:
-        validate_config(config)
-    except InputError as error:
-        return None, f"its files give no valid configuration any more: {error}"
+        relevant(config)
+        for run in run_names(config):
+            run_settings(config, *parse_run(run)[:2])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return None, f"its files give no whole configuration any more ({type(error).__name__}: {error})"
     return config, ""
 
 

@@ -27,6 +27,15 @@ def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def plain(value: Any) -> Any:
+    """Plain dicts and lists, which jsonschema, YAML and JSON ask for (Snakemake has its own kinds)."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return value
+
+
 def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[str, Any]:
     """The settings that training of ``variant`` on ``encoder`` goes by.
 

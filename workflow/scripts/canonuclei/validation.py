@@ -13,6 +13,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from .config_values import Validator, check_values
 from .errors import InputError
+from .settings import plain
 
 # Rows of the tables that no variant makes
 REFERENCES = ("Otsu+WS", "Oracle mask+CC", "Oracle mask+WS", "Oracle mask+K", "Oracle ellipse")
@@ -42,15 +43,6 @@ def validate_config(config: Mapping[str, Any]) -> None:
         raise _explain(unknown[0] if unknown else _deepest(best_match(errors)))
     for problem in _contradictions(config):
         raise problem
-
-
-def plain(value: Any) -> Any:
-    """Plain dicts and lists, which jsonschema, YAML and JSON ask for (Snakemake has its own kinds)."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    return value
 
 
 def _deepest(error: ValidationError) -> ValidationError:

@@ -9,8 +9,7 @@ from typing import Any
 
 from ..files import read_json
 from ..provenance import PACKAGES, code_digests, file_digest, processor, revision, value_digest, versions
-from ..settings import run_names
-from ..validation import plain
+from ..settings import plain, run_names
 from .configuration import PLACES
 
 SETS = ("train", "val", "test", "whole")
