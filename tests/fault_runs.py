@@ -16,7 +16,9 @@ from faults import kill_after
 REPOSITORY = Path(__file__).resolve().parent.parent
 # autograd does not run in a process that was forked from one in which it ran: these come from a clean one
 CLEAN = multiprocessing.get_context("forkserver")
-CLEAN.set_forkserver_preload(["torch", "torchvision", "timm", "pandas", "scipy.ndimage", "skimage"])
+# what takes long to load, once for all of them
+LOADED = ("torch", "torchvision", "timm", "pandas", "scipy.ndimage", "skimage.measure", "matplotlib.figure")
+CLEAN.set_forkserver_preload([*LOADED, "pytest", "safetensors.torch", "tifffile", "pycocotools.mask", "tqdm"])
 
 
 def script(name: str):

@@ -107,7 +107,9 @@ def _bytes(path: Path) -> bytes:
     if path.suffix != ".safetensors" or end > len(data):
         return data
     try:
-        return json.dumps(json.loads(data[8:end]), sort_keys=True).encode() + data[end:]
+        return (
+            json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode() + data[end:]
+        )
     except ValueError:  # a damaged one
         return data
 

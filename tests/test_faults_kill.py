@@ -88,10 +88,16 @@ def test_ended_in_the_middle_of_a_write(kind, versions, tmp_path):
         after_a_death(out, kind, old, new)
 
 
-@pytest.mark.parametrize("among", ["checkpoint.safetensors", "model.", "log.csv"])
-def test_training_killed_while_it_writes(among, trained, tmp_path):
-    """At every point of writing checkpoints and results: the weights are those of an undisturbed run."""
-    for after in itertools.count():
+@pytest.mark.parametrize(
+    ("among", "step"),
+    [
+        ("checkpoint.safetensors", 3),
+        *(pytest.param(name, 1, marks=pytest.mark.slow) for name in ("checkpoint.", "model.", "log.csv")),
+    ],
+)
+def test_training_killed_while_it_writes(among, step, trained, tmp_path):
+    """At (every) points of writing checkpoints and results: the weights are those of an undisturbed run."""
+    for after in itertools.count(0, step):
         folder = tmp_path / str(after)
         folder.mkdir()
         (folder / "tiles").symlink_to(trained / "tiles")
@@ -113,7 +119,7 @@ def test_prediction_killed_at_any_point(trained, tmp_path):
     for name in ("tiles", "run"):
         (tmp_path / name).symlink_to(trained / name)
     deaths = 0
-    for after in itertools.count(0, 2):
+    for after in itertools.count(0, 3):
         shutil.rmtree(tmp_path / "nuclei", ignore_errors=True)
         if clean(predict, tmp_path, after) == 0:
             break
@@ -124,7 +130,7 @@ def test_prediction_killed_at_any_point(trained, tmp_path):
         assert all(data == wanted[name] for name, data in there.items())
         assert clean(predict, tmp_path) == 0
         assert content(tmp_path / "nuclei") == wanted
-    assert deaths >= 6
+    assert deaths >= 4
 
 
 def test_segmenting_a_folder_killed_at_any_point(tmp_path):
@@ -142,7 +148,7 @@ def test_segmenting_a_folder_killed_at_any_point(tmp_path):
     old, new = (results(tmp_path / name) for name in ("old", "new"))
     assert old.keys() == new.keys() and old != new
     deaths = 0
-    for after, beginning in zip(itertools.count(0, 7), itertools.cycle(["old", "none"])):
+    for after, beginning in zip(itertools.count(0, 11), itertools.cycle(["old", "none"])):
         out = tmp_path / "out"
         shutil.rmtree(out, ignore_errors=True)
         if beginning == "old":
@@ -159,7 +165,7 @@ def test_segmenting_a_folder_killed_at_any_point(tmp_path):
         segment(out, 0.6)
         assert results(out) == new, after
         assert not [path for path in out.rglob(".*")]
-    assert deaths > 9
+    assert deaths > 5
 
 
 def results(folder: Path) -> dict[str, bytes]:
