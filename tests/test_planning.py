@@ -42,7 +42,15 @@ def test_what_cannot_be_segmented_is_one_line(given, told, tmp_path):
     assert "Traceback" not in run.stderr and run.stderr.splitlines()[-1] == faults[0]
 
 
-@pytest.mark.parametrize(("kind", "number"), [("images", 1000), ("seeds", 20), ("variants", 20)])
+# each is planned three times, which takes some ten seconds
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("images", 1000),
+        pytest.param("seeds", 20, marks=pytest.mark.slow),
+        pytest.param("variants", 20, marks=pytest.mark.slow),
+    ],
+)
 def test_planning_grows_with_what_is_planned(kind, number, tmp_path):
     # functions that are called, for time is noisy; and not the output, which has a line a job
     calls = []
