@@ -138,11 +138,12 @@ def test_without_data_and_config_it_is_said_why_nothing_could_be_checked(finishe
     assert "of 20 checks could not be made" in capsys.readouterr().out
 
 
-def test_folders_that_no_run_made_and_damaged_ones(finished: Finished, tmp_path: Path):
+def test_folders_that_no_run_made_and_damaged_ones(finished: Finished, capsys):
     write(finished.published.parent / "benchmarks" / "about.json", "{}")
     write(finished.published.parent / "notes" / "notes.md", "")
     unknown = found_by_dataset(finished.verify())
     assert "measured once" in unknown["benchmarks"] and "made.json" in unknown["notes"]
+    assert "benchmarks: nothing could be checked." in capsys.readouterr().out
     write(finished.published / "made.json", "{")
     with pytest.raises(InputError, match=r"made\.json: damaged: .*publish the run again"):
         finished.verify()

@@ -26,6 +26,8 @@ def verdict(lines: Sequence[Line]) -> str:
     older = {line.run for line in lines if line.run and line.part == "code" and line.status == DIFFERS}
     others = _listed([line.part for line in lines if line.status == DIFFERS and line.part != "code"])
     unknown = sum(line.status == UNKNOWN for line in lines)
+    if unknown == len(lines):
+        return "nothing could be checked."
     counts = (
         f"{unknown} of {len(lines)} checks could not be made" if unknown else f"all {len(lines)} checks made"
     )
