@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 from canonuclei.segmentation.batch import segment_images
@@ -190,10 +189,3 @@ def test_what_another_process_writes_is_left_alone(tmp_path):
             second.write_text("second")
         assert path.read_text() == "second"
     assert path.read_text() == "first" and os.listdir(tmp_path) == ["table.csv"]
-
-
-def test_torch_is_not_disturbed_by_the_children():
-    """Forked children leave the parent's autograd as it was."""
-    value = torch.ones(2, requires_grad=True)
-    (value * 3).sum().backward()
-    assert value.grad.tolist() == [3, 3]
