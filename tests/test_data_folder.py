@@ -37,7 +37,7 @@ def lab(folder: Path, number: int = 5, mask=lambda labels: (labels > 0).astype(n
     masks.mkdir()
     made = list(simulate_subset(2, "stage1_train", number, (150, 190)))
     for index, one in enumerate(made):
-        name = f"Zelle {index} µ{{x}}"
+        name = f"Zelle {index} µ[x]"
         pixels = one.pixels if one.pixels.ndim == 2 else one.pixels[..., :3]
         if index % 2:
             tifffile.imwrite(images / f"{name}.tif", pixels[..., 0].astype(np.uint16) * 100)
@@ -125,7 +125,7 @@ def test_split_by_table_and_by_hash(tmp_path):
 def test_sizes_that_differ_and_counts_that_contradict(tmp_path):
     made = lab(tmp_path)
     counts = tmp_path / "counts.csv"
-    rows = [(f"Zelle {index} µ{{x}}", one.labels.max()) for index, one in enumerate(made)]
+    rows = [(f"Zelle {index} µ[x]", one.labels.max()) for index, one in enumerate(made)]
 
     def write(first):
         counts.write_text(
@@ -161,7 +161,7 @@ def tiles_of(folder: Path, **more):
 def test_binary_masks_and_counts_become_tiles(tmp_path):
     made = lab(tmp_path)
     counts = tmp_path / "counts.csv"
-    rows = "\n".join(f"Zelle {index} µ{{x}},{one.labels.max()}" for index, one in enumerate(made))
+    rows = "\n".join(f"Zelle {index} µ[x],{one.labels.max()}" for index, one in enumerate(made))
     counts.write_text(f"image,count\n{rows}\n", encoding="utf-8")
     index, tiles, _ = tiles_of(tmp_path, counts=str(counts))
     assert [row["count"] for row in index] == [str(one.labels.max()) for one in made]
@@ -244,7 +244,7 @@ def test_scripts_from_folder_to_tiles(tmp_path):
         spec.loader.exec_module(module)
         return module
 
-    script("index").own(how, 64, tmp_path / "images.csv")
+    script("index").own(how, tmp_path / "images.csv")
     script("split").main(str(tmp_path / "images.csv"), "folder", None, tmp_path / "split.csv")
     with open(tmp_path / "split.csv", newline="", encoding="utf-8") as file:
         split = list(csv.DictReader(file))
@@ -267,6 +267,12 @@ def test_inputs_of_the_workflow_are_all_files(tmp_path):
     assert len(files) == 7 and all(Path(path).is_file() for path in files)
     assert len(listed_files(settings(tmp_path, counts="components"))) == 6
     assert json.dumps(sorted(open_source(settings(tmp_path)).pairs))
+    # Snakemake takes them for wildcards
+    for folder in (tmp_path / "meine Bilder", tmp_path / "Masken é"):
+        path = sorted(folder.iterdir())[0]
+        path.rename(folder / path.name.replace("[x]", "{x}"))
+    with pytest.raises(InputError, match=r"\{x\}.*braces in the name"):
+        listed_files(settings(tmp_path))
 
 
 def test_names_that_tables_take_for_something_else(tmp_path):

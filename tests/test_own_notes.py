@@ -25,7 +25,7 @@ def indexed(folder: Path, **more: object) -> str:
     data = {"kind": "folder", "images": str(folder / "images"), "masks": str(folder / "masks")}
     data |= {"counts": None, "split": None, "channel": None, "nucleus_diameter": None, "scale": None, **more}
     with log_to(folder / "index.log"):
-        module.own(data, 64, folder / "images.csv")
+        module.own(data, folder / "images.csv")
     return (folder / "index.log").read_text()
 
 
