@@ -1,9 +1,13 @@
 """The overlay: outlines where the nuclei are, doubtful ones told apart, a legend that says so."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from canonuclei.explain.data import encode_picture
 from canonuclei.segmentation.overlay import DOUBTFUL, SURE, draw_overlay, picture_height
 
 
@@ -67,6 +71,17 @@ def test_a_large_image_is_reduced_as_a_whole_would_be() -> None:
         : picture_height(rgb.shape[:2])
     ]
     np.testing.assert_array_equal(picture, np.asarray(Image.fromarray(rgb).reduce(3)))
+
+
+def test_the_page_s_picture_of_a_large_image_is_of_all_of_it() -> None:
+    rgb = np.zeros((9700, 601, 3), np.uint8)
+    rgb[4850:] = 200
+    uri, size, exact = encode_picture(rgb, 10**7)
+    assert size == (2400, 149) and not exact
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("L"))
+    assert shown.shape == size
+    # the edge in the middle is where it is
+    assert (shown[:1195] < 10).all() and (shown[1205:] > 190).all()
 
 
 def test_inverted_limits_do_not_invert_the_picture() -> None:

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import tifffile
 
-import canonuclei.segmentation.outputs as outputs
 from canonuclei.segmentation.segmenter import Segmenter
 from canonuclei.segmentation.summary import joined, read_summary, summary_of
 from segment_fixtures import call, metadata_of, segment
@@ -115,17 +114,3 @@ def test_summaries_of_before_the_column_are_read(tmp_path: Path) -> None:
     assert rows["warnings"].tolist() == [""]
     row = {"image": "a", "file": "a.png", "status": "done", "count": 3, "error": ""}
     pd.testing.assert_frame_equal(rows, summary_of([row]), check_dtype=False)
-
-
-def test_a_full_disk_keeps_earlier_results(images, loaded, tmp_path, monkeypatch) -> None:
-    out = tmp_path / "out"
-    assert segment(images / "a.png", out) == 0
-    before = (out / "a" / "nuclei.csv").read_bytes()
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(outputs, "write_geojson", full)
-    assert segment(images / "a.png", out) == 1
-    assert (out / "a" / "earlier" / "nuclei.csv").read_bytes() == before
-    assert not list((out / "a").glob(".partial*"))

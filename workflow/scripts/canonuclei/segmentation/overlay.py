@@ -55,18 +55,26 @@ def _size(shape: tuple[int, int]) -> tuple[int, int]:
     return -(-longest // LARGEST_SIDE), max(1, min(4, _SMALLEST_SIDE // longest))
 
 
+def reduced(rgb: np.ndarray, step: int) -> np.ndarray:
+    """Means of blocks of ``step`` × ``step`` px (fewer at the lower and right edge), as Pillow's ``reduce``.
+
+    Some rows at a time: Pillow has four bytes a pixel and wants all of them, which of a large image is much.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        step: 1 or more.
+
+    Returns:
+        uint8, sides divided and rounded up.
+    """
+    rows = step * max(1, 256 // step)
+    parts = (Image.fromarray(np.ascontiguousarray(rgb[y : y + rows])) for y in range(0, len(rgb), rows))
+    return np.concatenate([np.asarray(part.reduce(step)) for part in parts])
+
+
 def _picture(rgb: np.ndarray, step: int, factor: int, limits: tuple[float, float]) -> np.ndarray:
     """The image at the overlay's size, its grey values stretched; a copy."""
-    if step > 1:
-        # rows at a time: Pillow has four bytes a pixel, and reduce() wants all of them
-        rows = step * max(1, 256 // step)
-        parts = [
-            Image.fromarray(np.ascontiguousarray(rgb[y : y + rows])).reduce(step)
-            for y in range(0, len(rgb), rows)
-        ]
-        picture = np.concatenate([np.asarray(part) for part in parts])
-    else:
-        picture = np.kron(rgb, np.ones((factor, factor, 1), np.uint8))
+    picture = reduced(rgb, step) if step > 1 else np.kron(rgb, np.ones((factor, factor, 1), np.uint8))
     low, high = sorted(limits)
     levels = np.clip((np.arange(256) - low) * 255 / max(high - low, 1), 0, 255).astype(np.uint8)
     return levels[picture]
