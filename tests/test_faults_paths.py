@@ -75,7 +75,8 @@ def test_own_images_that_may_only_be_read_in_an_odd_place(tmp_path):
     # but for what Snakemake takes for a pattern
     braces = own.rename(tmp_path / "{set}")
     data |= {"images": str(braces / "Bilder"), "masks": str(braces / "Masken")}
-    for more in ({"data": data}, {"data": {"kind": "bbbc038", "images": None}, "source": str(braces)}):
+    none = {"kind": "bbbc038"} | dict.fromkeys(("images", "masks", "counts", "split"))
+    for more in ({"data": data}, {"data": none, "source": str(braces)}):
         write_config(folder, "mine.yaml", runs=runs, figures={"encoder": "tiny"}, **more)
         refused = snakemake(folder, "--dry-run", *call)
         told = [line for line in refused.stdout.splitlines() if line.startswith("Error: ")]
