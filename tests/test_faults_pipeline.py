@@ -69,7 +69,8 @@ def made(folder: Path) -> dict[str, bytes]:
         "logs/",
         "runs/ours-cnt_tiny_s0/model.json",
         "runs/ours-cnt_tiny_s0/log.csv",
-        "figures/tr",
+        "figures/training_curves",
+        "provenance.json",
     )
     return {name: data for name, data in found.items() if not name.startswith(told_by_a_clock)}
 

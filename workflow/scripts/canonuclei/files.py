@@ -56,6 +56,23 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
+def scratch_folder(path: str | Path) -> Iterator[Path]:
+    """Give a folder beside ``path``, for a writer that makes temporary files of its own; removed in the end.
+
+    Where a process is killed, it is removed when ``path`` is written again.
+    """
+    path = Path(path)
+    made, held = _held(
+        lambda: Path(tempfile.mkdtemp(dir=path.parent, prefix=PARTIAL, suffix=f"-{_end(path)}"))
+    )
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        _release(held)
+
+
+@contextmanager
 def replaced_together(folder: str | Path, names: Sequence[str]) -> Iterator[Path]:
     """Give a new folder in ``folder``; on success the files in it replace those of ``folder`` as one.
 
@@ -172,7 +189,7 @@ def _held(make: Callable[[], Path]) -> tuple[Path, int | None]:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files for ``path`` whose processes are dead.
+    """Remove temporary files and folders for ``path`` whose processes are dead.
 
     Of this one file alone: on a file system whose locks are of one machine only, those of other files may be
     another machine's.
@@ -180,7 +197,10 @@ def _remove_leftovers(path: Path) -> None:
     for left in path.parent.glob(f"{PARTIAL}{_RANDOM}-{glob.escape(_end(path))}"):
         held = _locked(left)
         if held is not None:
-            left.unlink(missing_ok=True)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
             _release(held)
 
 

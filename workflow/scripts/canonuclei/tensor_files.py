@@ -6,6 +6,7 @@ Safetensors checks its header alone: damaged weights would be read as other weig
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .files import atomic_path
+from .files import atomic_path, scratch_folder
 
 DIGEST = "sha256"
 
@@ -29,8 +30,10 @@ def save_tensors(
     """Write tensors, and texts in the header, atomically; with them ``content_digest``, under ``sha256``."""
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     told = dict(metadata or {})
-    with atomic_path(path) as temporary:
-        save_file(held, temporary, metadata={**told, DIGEST: content_digest(held, told)})
+    with atomic_path(path) as temporary, scratch_folder(path) as folder:
+        # not to the temporary file itself: safetensors has one of its own beside what it writes
+        save_file(held, folder / "whole", metadata={**told, DIGEST: content_digest(held, told)})
+        os.replace(folder / "whole", temporary)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
