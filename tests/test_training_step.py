@@ -59,7 +59,15 @@ def test_augmentation_keeps_image_and_labels_together():
     generator = torch.Generator().manual_seed(0)
     mask = (torch.rand(32, 16, 16, generator=generator) < 0.5).float()
     images = mask[:, None].expand(-1, 3, -1, -1).clone()
-    still = {"scale": [1, 1], "gamma": [1, 1], "contrast": 0, "brightness": 0, "invert": 0, "channel_shuffle": 0, "noise": 0}
+    still = {
+        "scale": [1, 1],
+        "gamma": [1, 1],
+        "contrast": 0,
+        "brightness": 0,
+        "invert": 0,
+        "channel_shuffle": 0,
+        "noise": 0,
+    }
     settings = {"flips": True, "rotations": True, **still}
     turned, (labels,), _ = augment(images, [mask], settings, generator)
     assert torch.equal(turned[:, 0], labels)
@@ -100,7 +108,9 @@ def test_scaled_tiles_keep_image_and_labels_together_and_tell_what_is_no_image()
     assert (masks[changed].sum(dim=(1, 2)) / mask[0].sum() - 0.25).abs().max() < 0.05
     # beyond it is even ground of the same colour
     assert ((shrunk[:, 0] > 0.5).float() - masks).abs().mean() < 0.01
-    assert torch.allclose(shrunk[changed][valids[changed][:, None].repeat(1, 3, 1, 1) == 0], torch.tensor(0.2))
+    assert torch.allclose(
+        shrunk[changed][valids[changed][:, None].repeat(1, 3, 1, 1) == 0], torch.tensor(0.2)
+    )
 
 
 def test_the_count_of_an_enlarged_tile_is_not_used():

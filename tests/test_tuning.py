@@ -28,9 +28,9 @@ HOLD_OUT = {"colour": ["tissue", "brightfield"], "large": ["160x192"]}
 @pytest.fixture
 def config(repository) -> dict:
     base = yaml.safe_load((repository / "config" / "config.yaml").read_text())
-    schedule = {"epochs": 1, "tiles_per_epoch": 8, "batch_size": 4, "compile": False, "precision": "fp32"}
-    tuning = {"encoder": "tiny", "schedule": schedule, "hold_out": HOLD_OUT, "trials": TRIALS}
-    return overlay(base, {"tuning": tuning, "encoder": {"weights": "none"}})
+    tuning = {"encoder": "tiny", "epochs": 1, "tiles_per_epoch": 8, "hold_out": HOLD_OUT, "trials": TRIALS}
+    training = {"batch_size": 4, "compile": False, "precision": "fp32"}
+    return overlay(base, {"tuning": tuning, "encoder": {"weights": "none"}, "training": training})
 
 
 def picture(name: str, shape: tuple[int, int], bright: bool = False) -> AnnotatedImage:

@@ -41,7 +41,7 @@ def trial_run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
     Returns:
         ``variant``, ``model``, ``encoder``, ``seed``, and ``settings``: the variant's, then the section's
-        ``schedule``, then the changes of the trials that it stands on, then its own.
+        ``epochs`` and ``tiles_per_epoch``, then the changes of the trials that it stands on, then its own.
     """
     tuning = config["tuning"]
     merged: dict[str, Any] = {}
@@ -49,7 +49,8 @@ def trial_run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         merged = overlay(merged, tuning["trials"][each])
     variant = merged.get("variant", tuning["variant"])
     settings = run_settings(config, variant, tuning["encoder"])
-    settings = overlay(settings, {"training": tuning["schedule"]})
+    short = {key: tuning[key] for key in ("epochs", "tiles_per_epoch")}
+    settings = overlay(settings, {"training": short})
     settings = overlay(settings, {key: merged[key] for key in SECTIONS if key in merged})
     settings["alpha"] = float(merged.get("alpha", settings["alpha"]))
     return {
