@@ -28,7 +28,6 @@ class Job(NamedTuple):
     cpus: str
     memory: str
     limit: str
-    devices: str
 
 
 def missing() -> list[str]:
@@ -72,9 +71,13 @@ class Cluster:
     def jobs(self, *, running: bool = False) -> list[Job]:
         """All jobs so far, in the order of their submission, or those that run now."""
         states = "running" if running else "all"
-        lines = self.call("squeue", "--noheader", f"--states={states}", "--format=%i|%k|%T|%C|%m|%l|%b")
+        lines = self.call("squeue", "--noheader", f"--states={states}", "--format=%i|%k|%T|%C|%m|%l")
         found = [Job(*line.split("|")) for line in lines.splitlines()]
         return sorted(found, key=lambda job: int(job.number))
+
+    def told(self, job: Job) -> str:
+        """All that Slurm tells of a job."""
+        return self.call("scontrol", "show", "job", job.number)
 
     def training(self, run: str) -> tuple[str, int] | None:
         """Number of the job that trains a run and the process that does it, once both are there."""

@@ -152,14 +152,14 @@ def test_each_attempt_is_a_job_that_asks_for_more(slurm: Cluster, both):
             if job.name == f"rule_train_wildcards_{run}":
                 jobs[run].append(job)
     for attempts in jobs.values():
-        assert all(job.cpus == "1" and job.devices == "gres:gpu:1" for job in attempts)
+        assert all(job.cpus == "1" and "TresPerJob=gres:gpu:1\n" in slurm.told(job) for job in attempts)
         assert [job.memory for job in attempts] == ["2500M", "5000M"][: len(attempts)]
         assert attempts[-1].state == "COMPLETED"
     limited, killed, queued_again = (jobs[run] for run in FATES)
     assert [(job.state, job.limit) for job in limited] == [("TIMEOUT", "1:00"), ("COMPLETED", "2:00")]
     assert [(job.state, job.limit) for job in killed] == [("FAILED", "10:00"), ("COMPLETED", "20:00")]
     assert len(queued_again) == 1
-    assert "Restarts=1" in slurm.call("scontrol", "show", "job", queued_again[0].number)
+    assert "Restarts=1 " in slurm.told(queued_again[0])
     told = (both[1] / "slurm.log").read_text()
     assert "SLURM status is: 'TIMEOUT'" in told and "SLURM status is: 'FAILED'" in told
 
