@@ -77,6 +77,14 @@ def test_rules_of_the_profiles_exist():
         assert {*profile["group-components"]} == {*profile["groups"].values()}, kind
 
 
+def test_no_rule_asks_for_a_gpu_unasked():
+    for file in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
+        for block in re.split(r"^ *(?=rule \w+:)", file.read_text(), flags=re.M)[1:]:
+            if "gpu=1" in block:
+                rule = re.match(r"rule (\w+):", block)[1]
+                assert all(profile["set-resources"][rule]["gpu"] == 0 for profile in PROFILES.values()), rule
+
+
 def test_profiles_differ_in_the_scheduler_only():
     shared = [
         {key: value for key, value in profile.items() if "generic" not in key and "slurm" not in key}
