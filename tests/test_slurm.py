@@ -123,9 +123,8 @@ def test_killed_trainings_go_on_and_end_in_the_same_weights(both):
         assert 0 < step < total, log
         weights = [folder / RESULTS / "runs" / run / "model.safetensors" for folder in both]
         assert weights[0].read_bytes() == weights[1].read_bytes(), run
-        logs = [pd.read_csv(path.with_name("log.csv")) for path in weights]
-        for table in logs:
-            table.drop(columns=["seconds", "tiles_per_second"], inplace=True)
+        times = ["seconds", "tiles_per_second"]
+        logs = [pd.read_csv(path.with_name("log.csv")).drop(columns=times) for path in weights]
         pd.testing.assert_frame_equal(*logs, check_exact=True)
         assert not (weights[1].with_name("checkpoint.safetensors")).exists()
 
