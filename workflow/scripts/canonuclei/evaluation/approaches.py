@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,16 +48,57 @@ def score_run(
     Returns:
         The table of scores.
     """
-    paths, truth = _by_ending(files), GroundTruth(tiles, images)
+    truth = GroundTruth(tiles, images)
+    predicted = predictions_of(files, truth, whole, distance)
+
+    def rows(image: str) -> Rows:
+        for found in predicted(image):
+            yield found.block, found.keys | score(found.frame, found.nuclei, found.mask)
+
+    return score_images(rows, truth.images, processes)
+
+
+class Predicted(NamedTuple):
+    """What one approach of a run predicts in one frame.
+
+    Attributes:
+        block: number of the block of the table of scores that its row stands in.
+        keys: the columns ``scores.KEYS``.
+        frame: the tile or whole image, with what is true in it.
+        nuclei: (m, pixels of the region) masks clipped to it, none empty; None where only pixels are.
+        mask: bool mask of the region; None is the union of ``nuclei``.
+    """
+
+    block: int
+    keys: Row
+    frame: Frame
+    nuclei: csr_array | None
+    mask: np.ndarray | None = None
+
+
+# An image's predictions: its tiles of every approach, then the whole image
+Predictions = Callable[[str], Iterator[Predicted]]
+
+
+def predictions_of(
+    files: Sequence[str | Path], truth: GroundTruth, whole: str | Path, distance: int
+) -> Predictions:
+    """What a run predicts in an image, over tiles and over the whole of it, by all of its approaches.
+
+    Args:
+        files: of one run, as in ``score_run``.
+        truth: of the set ``test``.
+        whole: folder of the set ``whole``.
+        distance: px between the markers of +WS.
+    """
+    paths = _by_ending(files)
     if "shape.json" in paths:
-        of_image = canonical_rows(paths, truth, whole)
-    else:
-        of_image = rival_rows(paths["rle.json.gz"], paths["whole.rle.json.gz"], truth, whole, distance)
-    return score_images(of_image, truth.images, processes)
+        return canonical_predictions(paths, truth, whole)
+    return rival_predictions(paths["rle.json.gz"], paths["whole.rle.json.gz"], truth, whole, distance)
 
 
-def canonical_rows(paths: dict[str, Path], truth: GroundTruth, whole: str | Path) -> Callable[[str], Rows]:
-    """What gives an image's rows of ``Ours`` and its like, by the grid that their masks were sampled on.
+def canonical_predictions(paths: dict[str, Path], truth: GroundTruth, whole: str | Path) -> Predictions:
+    """Those of ``Ours`` and its like, by the grid that their masks were sampled on.
 
     The training grid over tiles, as its file names it (paper: 32); one point a pixel of the tile (128)
     without and with +P, over tiles and whole images. Where the two are the same, the finer alone.
@@ -68,27 +110,28 @@ def canonical_rows(paths: dict[str, Path], truth: GroundTruth, whole: str | Path
     fine = keys | {"grid": _whole_number(settings, "tile_size", paths["shape.json"])}
     approaches = ((False, label), (True, f"{label}+P"))
     in_tiles = TileInstances(_read_nuclei_of(paths["csv.gz"], truth.folder), fused, threshold)
-    coarse = _coarse_rows(paths, fine | {"approach": label})
+    coarse = _coarse_predictions(paths, fine | {"approach": label})
     of_whole = dict(tuple(_read_nuclei_of(paths["whole.csv.gz"], whole).groupby("image", sort=False)))
     nothing, whole_tiles = read_nuclei(paths["whole.csv.gz"]).iloc[:0], read_table(whole)
 
-    def of_image(image: str) -> Rows:
+    def of_image(image: str) -> Iterator[Predicted]:
         frames = truth.tiles(image)
         for frame, *found in zip(frames, *in_tiles.of_frames(frames), strict=True):
             for block, (_, approach) in enumerate(approaches):
-                yield block, fine | {"approach": approach} | score(frame, found[block])
+                yield Predicted(block, fine | {"approach": approach}, frame, found[block])
         for frame in frames if coarse else ():
-            yield 2, coarse(frame)
+            yield coarse(frame)
         frame, own = truth.whole(image), whole_tiles[whole_tiles["image_id"] == image]
         for merged, approach in approaches:
             stitched = stitch(of_whole.get(image, nothing), own, fused, threshold, merged)
-            yield 3, fine | {"approach": approach} | score(frame, drop_empty(csr_array(stitched.masks)))
+            masks = drop_empty(csr_array(stitched.masks))
+            yield Predicted(3, fine | {"approach": approach}, frame, masks)
 
     return of_image
 
 
-def _coarse_rows(paths: dict[str, Path], keys: Row) -> Callable[[Frame], Row] | None:
-    """What gives a tile's row of masks on the training grid; None where ``keys`` has that grid."""
+def _coarse_predictions(paths: dict[str, Path], keys: Row) -> Callable[[Frame], Predicted] | None:
+    """What gives a tile's masks on the training grid; None where ``keys`` has that grid."""
     if (path := paths.get("grid32.rle.json.gz")) is None:
         return None
     document = read_rle(path)
@@ -96,17 +139,18 @@ def _coarse_rows(paths: dict[str, Path], keys: Row) -> Callable[[Frame], Row] | 
     if grid == keys["grid"]:
         return None
 
-    def of_frame(frame: Frame) -> Row:
+    def of_frame(frame: Frame) -> Predicted:
         mask, masks, _ = entries(frame.image, frame.tile_y, frame.tile_x)
-        return keys | {"grid": grid} | score(frame, masks_to_sparse(frame.crop(masks)), frame.crop(mask))
+        nuclei = masks_to_sparse(frame.crop(masks))
+        return Predicted(2, keys | {"grid": grid}, frame, nuclei, frame.crop(mask))
 
     return of_frame
 
 
-def rival_rows(
+def rival_predictions(
     path: Path, whole_path: Path, truth: GroundTruth, whole: str | Path, distance: int
-) -> Callable[[str], Rows]:
-    """What gives an image's rows of a model that gives masks.
+) -> Predictions:
+    """Those of a model that gives masks.
 
     Plain, +CC and +WS of a semantic one; instances of Mask R-CNN.
     """
@@ -117,26 +161,26 @@ def rival_rows(
     entries, table = _entries(path, document), read_table(whole)
     whole_entries = _entries(whole_path, read_rle(whole_path))
 
-    def of_image(image: str) -> Rows:
+    def of_image(image: str) -> Iterator[Predicted]:
         for frame in truth.tiles(image):
             mask, masks, _ = entries(image, frame.tile_y, frame.tile_x)
             if not semantic:
-                yield 0, keys | {"approach": label} | score(frame, masks_to_sparse(frame.crop(masks)))
+                yield Predicted(0, keys | {"approach": label}, frame, masks_to_sparse(frame.crop(masks)))
             for approach, method in methods.items():
                 # Instances are found in the whole tile that the model saw, then clipped to the cell
                 found = None if method is None else labels_to_sparse(frame.crop(method(mask)))
-                yield 0, keys | {"approach": approach} | score(frame, found, frame.crop(mask))
+                yield Predicted(0, keys | {"approach": approach}, frame, found, frame.crop(mask))
         frame, rows = truth.whole(image), table[table["image_id"] == image]
         parts = [whole_entries(image, row.tile_y, row.tile_x) for row in rows.itertuples()]
         if not semantic:
             records = zip(rows.to_dict("records"), parts, strict=True)
             stitched = stitch_masks([(row, masks, scores) for row, (_, masks, scores) in records])
-            yield 1, keys | {"approach": label} | score(frame, drop_empty(csr_array(stitched.masks)))
+            yield Predicted(1, keys | {"approach": label}, frame, drop_empty(csr_array(stitched.masks)))
             return
         mask = stitch_semantic(rows, np.array([mask for mask, _, _ in parts]))
         for approach, method in methods.items():
             found = None if method is None else labels_to_sparse(method(mask))
-            yield 1, keys | {"approach": approach} | score(frame, found, mask)
+            yield Predicted(1, keys | {"approach": approach}, frame, found, mask)
 
     return of_image
 

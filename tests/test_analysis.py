@@ -1,0 +1,97 @@
+"""Kinds of failure and errors of measurement, on masks whose fate is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from skimage.draw import ellipse
+from skimage.measure import regionprops_table
+
+from canonuclei.analysis.failures import failures
+from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
+
+SHAPE = (60, 80)
+
+
+def masks(*boxes: tuple[int, int, int, int]) -> csr_array:
+    """(n, pixels) of boxes y0, x0, y1, x1."""
+    stack = np.zeros((len(boxes), *SHAPE), np.int32)
+    for mask, (y0, x0, y1, x1) in zip(stack, boxes, strict=True):
+        mask[y0:y1, x0:x1] = 1
+    return csr_array(stack.reshape(len(boxes), SHAPE[0] * SHAPE[1]))
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "true_kinds", "predicted_kinds"),
+    [
+        ([(0, 0, 10, 10)], [(0, 0, 10, 10)], ["found"], ["found"]),
+        ([(0, 0, 10, 10)], [(0, 0, 10, 5)], ["found"], ["found"]),  # IoU of exactly 0.5
+        ([(0, 0, 10, 10)], [(0, 0, 10, 4)], ["outline"], ["part"]),
+        ([(0, 0, 10, 10)], [], ["missed"], []),
+        ([(0, 0, 10, 10)], [(30, 30, 40, 40)], ["missed"], ["false"]),
+        ([], [(30, 30, 40, 40)], [], ["false"]),
+        # one mask over two nuclei of a size: neither reaches one half of the union, with some ground between
+        ([(0, 0, 10, 10), (0, 12, 10, 22)], [(0, 0, 10, 22)], ["merged", "merged"], ["part"]),
+        # over a big and a small one: the big one is found, the small one merged
+        ([(0, 0, 10, 30), (0, 30, 10, 36)], [(0, 0, 10, 36)], ["found", "merged"], ["found"]),
+        # in three parts
+        ([(0, 0, 10, 12)], [(0, 0, 10, 4), (0, 4, 10, 8), (0, 8, 10, 12)], ["split"], ["part"] * 3),
+        # a big part and a small one: found, and a part
+        ([(0, 0, 10, 12)], [(0, 0, 10, 8), (0, 8, 10, 12)], ["found"], ["found", "part"]),
+        # two specks in it cover too little of it
+        ([(0, 0, 20, 20)], [(0, 0, 3, 3), (10, 10, 14, 14)], ["missed"], ["part", "part"]),
+    ],
+)
+def test_what_becomes_of_nuclei(truth, predicted, true_kinds, predicted_kinds):
+    found = failures(masks(*truth), masks(*predicted))
+    assert list(found.true) == true_kinds
+    assert list(found.predicted) == predicted_kinds
+    assert [number >= 0 for number in found.partner] == [kind == "found" for kind in true_kinds]
+
+
+def test_measures_of_masks_are_those_of_regionprops_also_where_they_overlap():
+    stack = np.zeros((2, *SHAPE), np.int32)
+    stack[0][ellipse(25, 30, 9, 17, rotation=0.4)] = 1
+    stack[1][ellipse(28, 40, 12, 6, rotation=-0.9)] = 1
+    assert (stack.sum(0) > 1).any()
+    found = mask_measures(csr_array(stack.reshape(2, -1)), SHAPE)
+    for mask, row in zip(stack, found.itertuples(index=False), strict=True):
+        expected = pd.DataFrame(regionprops_table(mask, properties=PROPERTIES))
+        np.testing.assert_allclose(list(row), expected[list(MEASURED)].iloc[0])
+    assert mask_measures(csr_array(stack.reshape(2, -1)), SHAPE, [1]).iloc[0].equals(found.iloc[1])
+
+
+def table(count: int = 200) -> pd.DataFrame:
+    """True ellipses that are measured without error."""
+    rng = np.random.default_rng(0)
+    true = pd.DataFrame(
+        {
+            "centroid-0": rng.uniform(0, 100, count),
+            "centroid-1": rng.uniform(0, 100, count),
+            "area": rng.uniform(100, 400, count),
+            "axis_major_length": rng.uniform(15, 30, count),
+            "axis_minor_length": rng.uniform(8, 15, count),
+            "orientation": rng.uniform(-np.pi / 2, np.pi / 2, count),
+            "eccentricity": np.where(np.arange(count) % 2, 0.8, 0.1),
+        }
+    )
+    return pd.concat([true.add_prefix("true_"), true.add_prefix("predicted_")], axis=1)
+
+
+def test_errors_of_measurement():
+    pairs = table()
+    perfect = measurement_errors(pairs).set_index("measure")
+    assert (perfect["median_error"] == 0).all() and perfect.loc["area", "correlation"] == pytest.approx(1)
+    pairs["predicted_area"] *= 1.1
+    pairs["predicted_centroid-1"] += 3.0
+    pairs["predicted_centroid-0"] += 4.0
+    # by 170 degrees one way is by 10 the other; round nuclei, which point nowhere, are left out
+    pairs["predicted_orientation"] += np.where(np.arange(len(pairs)) % 2, np.radians(170), 1.0)
+    found = measurement_errors(pairs).set_index("measure")
+    assert found.loc["area", "bias"] == pytest.approx(10)
+    assert found.loc["centroid", "median_error"] == pytest.approx(5) and np.isnan(
+        found.loc["centroid", "bias"]
+    )
+    assert found.loc["orientation", "bias"] == pytest.approx(-10)
+    assert found.loc["orientation", "nuclei"] == 100
+    assert (measurement_errors(pairs.iloc[:0])["nuclei"] == 0).all()

@@ -1,0 +1,1 @@
+"""Where approaches fail, and how good the parameters of their nuclei are as measurements."""
