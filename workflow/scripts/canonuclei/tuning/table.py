@@ -59,9 +59,9 @@ def tuning_markdown(table: pd.DataFrame, about: Mapping[str, Any]) -> str:
         f"Each trial trains `{about['variant']}` on {about['encoder']} (unless it says otherwise) for "
         f"{table['steps'].max():.0f} steps and changes one thing of the trial that it stands on. Held out of "
         f"all of them, whole: {held}. Scores are in %, pooled over tiles; the count error is in nuclei a "
-        "tile; *repaired* is +P (of a semantic model: plain is connected components, repaired the watershed). "
-        "No test image was looked at. IoU and count error need masks and counts only; F1 needs instance "
-        "labels, and a choice that it guided is one that used them.",
+        "tile; *repaired* is +P (of a semantic model: plain is connected components, repaired the "
+        "watershed). No test image was looked at. IoU and count error need masks and counts only; F1 needs "
+        "instance labels, and a choice that it guided is one that used them.",
         "| " + " | ".join(heads) + " |",
         "|" + "---|" * len(heads),
     ]
