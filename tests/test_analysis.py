@@ -1,5 +1,7 @@
 """Kinds of failure and errors of measurement, on masks whose fate is known."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,9 @@ from skimage.measure import regionprops_table
 
 from canonuclei.analysis.failures import failures
 from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
+from canonuclei.analysis.study import failure_table, measurement_table, range_name, study
+from canonuclei.evaluation.approaches import Predicted
+from canonuclei.evaluation.frames import Frame
 
 SHAPE = (60, 80)
 
@@ -95,3 +100,58 @@ def test_errors_of_measurement():
     assert found.loc["orientation", "bias"] == pytest.approx(-10)
     assert found.loc["orientation", "nuclei"] == 100
     assert (measurement_errors(pairs.iloc[:0])["nuclei"] == 0).all()
+
+
+KEYS_OF = {"supervision": "masks", "encoder": "tiny", "grid": 128, "seed": 0}
+
+
+def frame_of(image: str, labels: np.ndarray, look: str = "tissue") -> Frame:
+    window = (slice(0, labels.shape[0]), slice(0, labels.shape[1]))
+    return Frame(image, None, None, look, window, window, labels > 0, labels)
+
+
+def predictions(image: str):
+    """Two approaches on two images: one finds the first of two nuclei, the other merges the two."""
+    labels = np.zeros(SHAPE, np.int32)
+    labels[0:10, 0:10], labels[0:10, 12:22] = 1, 2
+    frame = frame_of(image, labels, "tissue" if image == "a" else "fluorescence")
+    yield Predicted(0, KEYS_OF | {"approach": "Tile"}, dataclasses.replace(frame, tile_y=0), masks())
+    yield Predicted(1, KEYS_OF | {"approach": "One"}, frame, masks((0, 0, 10, 9), (40, 40, 50, 50)))
+    yield Predicted(1, KEYS_OF | {"approach": "Merged"}, frame, masks((0, 0, 10, 22)))
+    yield Predicted(1, KEYS_OF | {"approach": "Pixels"}, frame, None, labels > 0)
+
+
+def test_fates_of_whole_images_and_their_tables():
+    fates, counts = study(predictions, ["a", "b"], 1)
+    assert list(fates.groupby(["approach", "kind"]).size().items()) == [
+        (("Merged", "merged"), 4),
+        (("One", "found"), 2),
+        (("One", "missed"), 2),
+    ]
+    one = fates[fates["approach"] == "One"]
+    assert one["predicted_area"].tolist()[:1] == [90.0] and one["predicted_area"].isna().sum() == 2
+    assert one["true_area"].tolist() == [100.0] * 4
+    table = failure_table(fates, counts).set_index(["approach", "by", "group"])
+    found = table.loc[("One", "all", "all")]
+    assert (found["nuclei"], found["found"], found["missed"], found["false"]) == (4, 0.5, 0.5, 0.5)
+    assert table.loc[("Merged", "look", "tissue"), "merged"] == 1
+    assert table.loc[("One", "density", "5–10"), "nuclei"] == 4  # 2 nuclei in 60 x 80 px are 6.8 in a tile
+    assert pd.isna(table.loc[("One", "size"), "false"]).all()
+    errors = measurement_table(fates)
+    assert set(errors["approach"]) == {"One"}
+    assert errors.set_index("measure").loc["area", "bias"] == pytest.approx(-10)
+
+
+def test_without_instance_labels_there_are_no_fates():
+    def pixels_only(image: str):
+        frame = dataclasses.replace(frame_of(image, np.ones(SHAPE, np.int32)), labels=None)
+        yield Predicted(0, KEYS_OF | {"approach": "One"}, frame, masks((0, 0, 10, 9)))
+
+    fates, counts = study(pixels_only, ["a"], 1)
+    assert len(fates) == len(counts) == 0
+
+
+def test_ranges_have_names():
+    assert range_name(0, (0, 5, 10)) == "0–5"
+    assert range_name(5, (0, 5, 10)) == "5–10"
+    assert range_name(10, (0, 5, 10)) == "10 and more"

@@ -14,8 +14,9 @@ from canonuclei.errors import InputError
 from canonuclei.files import read_json
 from canonuclei.settings import overlay
 from canonuclei.training.batches import Batches
+from canonuclei.tuning.groups import groups_of
 from canonuclei.tuning.table import tuning_markdown, tuning_table
-from canonuclei.tuning.trials import change_of, groups_of, trial_chain, trial_run
+from canonuclei.tuning.trials import change_of, trial_chain, trial_run
 
 TRIALS = {
     "start": {"why": "where it began"},

@@ -14,8 +14,8 @@ from canonuclei.nuclei.measures import describe_shape
 from canonuclei.provenance import processor, revision
 from canonuclei.training.batches import Batches
 from canonuclei.training.loop import Interrupted, Trainer
+from canonuclei.tuning.groups import VALIDATION, groups_of
 from canonuclei.tuning.scoring import score_images_of
-from canonuclei.tuning.trials import VALIDATION, groups_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -1,18 +1,12 @@
-"""Trials: each changes one thing of another one; and the groups of images that none of them trains on."""
+"""Trials: each changes one thing of another one. Read by the workflow itself, so without pandas."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from ..errors import InputError
 from ..settings import SECTIONS, overlay, run_settings
-
-# Keys of a trial that are no settings
-ABOUT = ("base", "why", "variant", "seed")
-VALIDATION = "validation"
 
 
 def trial_chain(trials: Mapping[str, Any], name: str) -> list[str]:
@@ -68,20 +62,3 @@ def change_of(trial: Mapping[str, Any]) -> dict[str, Any]:
     for section in SECTIONS:
         changes |= {f"{section}.{key}": value for key, value in trial.get(section, {}).items()}
     return changes
-
-
-def groups_of(table: pd.DataFrame, hold_out: Mapping[str, list[str]]) -> pd.Series:
-    """The held-out group of each tile's image.
-
-    Args:
-        table: of tiles, with ``look``, ``image_height`` and ``image_width``.
-        hold_out: group → looks, or sizes as height × width in px (``360x360``), of its images.
-
-    Returns:
-        (T,) names of groups, "" where the image is of none; the first group wins.
-    """
-    sizes = table["image_height"].astype(str) + "x" + table["image_width"].astype(str)
-    group = pd.Series("", index=table.index)
-    for name, values in reversed(hold_out.items()):
-        group[table["look"].isin(values) | sizes.isin(values)] = name
-    return group

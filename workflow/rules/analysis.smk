@@ -1,0 +1,73 @@
+# Beyond the tables: what became of every true nucleus (found, missed, split, merged), and how good the parameters
+# are as measurements. Needs instance labels, of the test images alone. Not a part of `all`.
+FATES = f"{RESULTS}/analysis/fates"
+# What else than scoring makes a fate
+STUDYING = ("analysis/failures.py", "analysis/measurements.py", "analysis/study.py", *SCORING)
+
+
+if FIGURE_RUNS["ours-cnt"] and not FOLDER:
+    ANALYSED = FIGURE_RUNS["ours-cnt"]
+
+    rule fates:
+        input:
+            TEST_TILES,
+            predictions=prediction_files,
+            tiles=TEST_TILES[0],
+            whole=f"{RESULTS}/tiles/whole/tiles.csv",
+        output:
+            fates=f"{FATES}/{{run}}.fates.csv.gz",
+            counts=f"{FATES}/{{run}}.counts.csv.gz",
+        log:
+            f"{LOGS}/fates_{{run}}.log",
+        conda:
+            "../../envs/torch.yaml"
+        threads: workflow.cores
+        resources:
+            mem_mb=growing(4000),
+            runtime=growing(60),
+        params:
+            distance=config["evaluation"]["watershed_distance"],
+            code=code_digest("../fates.py", *STUDYING),
+        message:
+            "Telling what became of every nucleus: {wildcards.run}"
+        script:
+            "../scripts/fates.py"
+
+    rule analysis:
+        input:
+            TEST_TILES,
+            fates=expand(f"{FATES}/{{run}}.fates.csv.gz", run=RUNS),
+            counts=expand(f"{FATES}/{{run}}.counts.csv.gz", run=RUNS),
+            predictions=predicted_by([ANALYSED]),
+            tiles=TEST_TILES[0],
+            whole=f"{RESULTS}/tiles/whole/tiles.csv",
+        output:
+            failures=f"{RESULTS}/analysis/failures.csv",
+            measurements=f"{RESULTS}/analysis/measurements.csv",
+            failures_png=f"{RESULTS}/analysis/failures.png",
+            failures_svg=f"{RESULTS}/analysis/failures.svg",
+            measurements_png=f"{RESULTS}/analysis/measurements.png",
+            measurements_svg=f"{RESULTS}/analysis/measurements.svg",
+        log:
+            f"{LOGS}/analysis.log",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            shown={
+                "run": ANALYSED,
+                "approach": f"{config['variants']['ours-cnt']['label']}+P",
+                "distance": config["evaluation"]["watershed_distance"],
+            },
+            simulated=SIMULATED,
+            code=code_digest(
+                "../analysis.py",
+                "analysis",
+                "figures/failures.py",
+                "figures/measurements.py",
+                *DRAWING,
+                *SCORING,
+            ),
+        message:
+            "Telling where approaches fail and how good their measures are"
+        script:
+            "../scripts/analysis.py"

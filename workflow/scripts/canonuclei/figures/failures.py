@@ -1,0 +1,106 @@
+"""What becomes of nuclei: bars of their fates, approach by approach, and a picture of each failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+
+from ..analysis.examples import Example
+from ..analysis.failures import TRUE_KINDS
+from .outlines import outline
+from .style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    add_note,
+    data_note,
+    fitted_name,
+    math_label,
+    show_image,
+)
+
+COLOURS = dict(zip(TRUE_KINDS, (GREEN, VERMILION, PURPLE, SKY, GREY), strict=True))
+MEANING = {
+    "missed": "missed: nothing there",
+    "split": "split into several",
+    "merged": "merged with another",
+    "outline": "outline off (IoU < ½)",
+    "false": "false: no nucleus there",
+}
+
+
+def draw_failures(table: pd.DataFrame, found: Sequence[Example], approach: str, simulated: bool) -> Figure:
+    """Bars above, pictures below.
+
+    Args:
+        table: of ``analysis.study.failure_table``.
+        found: of ``analysis.examples.examples``.
+        approach: whose examples they are.
+        simulated: whether the images are.
+    """
+    rows = table[table["by"] == "all"]
+    height = 0.5 + 0.24 * len(rows)
+    figure = plt.figure(figsize=(8.4, height + 2.3), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=(height, 2.1))
+    bars = grid[0].subgridspec(1, 2, width_ratios=(5, 1))
+    _bars(figure.add_subplot(bars[0]), figure.add_subplot(bars[1]), rows)
+    pictures = grid[1].subgridspec(1, 5)
+    for number, kind in enumerate(MEANING):
+        axes = figure.add_subplot(pictures[number])
+        example = next((each for each in found if each.kind == kind), None)
+        axes.set_title(MEANING[kind], fontsize=8)
+        if example is None:
+            axes.set_axis_off()
+            axes.text(0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes, color=GREY)
+            continue
+        _picture(axes, example)
+    note = f"pictures: {math_label(approach)}; blue true, orange dashed predicted, thick the one it is about"
+    add_note(figure, data_note(simulated, note))
+    return figure
+
+
+def _bars(axes: Axes, right: Axes, rows: pd.DataFrame) -> None:
+    names = [_name(row) for row in rows.itertuples()]
+    places, left = np.arange(len(rows))[::-1], np.zeros(len(rows))
+    for kind in TRUE_KINDS:
+        shares = 100 * rows[kind].to_numpy(float)
+        axes.barh(places, shares, left=left, color=COLOURS[kind], label=kind, height=0.72)
+        left += shares
+    axes.set_yticks(places, names, fontsize=7.5)
+    axes.set(xlim=(0, 100), xlabel="of the true nuclei, %")
+    axes.legend(ncols=5, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+    right.barh(places, 100 * rows["false"].to_numpy(float), color=ORANGE, height=0.72)
+    right.set_yticks([])
+    right.set(xlim=(0, 100), xlabel="false, % of predicted")
+
+
+def _name(row) -> str:
+    parts = [math_label(row.approach)]
+    if isinstance(row.encoder, str) and row.encoder:
+        parts.append(row.encoder)
+    if not pd.isna(row.seed):
+        parts.append(f"s{int(row.seed)}")
+    return ", ".join(parts)
+
+
+def _picture(axes: Axes, example: Example) -> None:
+    grey = example.rgb.mean(axis=-1)
+    low, high = np.percentile(grey, [0.5, 99.5])
+    show_image(axes, grey, cmap="gray", vmin=low, vmax=max(high, low + 1))
+    for masks, colour, line in ((example.true, BLUE, "-"), (example.predicted, ORANGE, "--")):
+        for mask in masks:
+            wide = 2.2 if np.array_equal(mask, example.marked) else 0.9
+            if (path := outline(mask)) is not None:
+                patch = PathPatch(path, facecolor="none", edgecolor=colour, linewidth=wide, linestyle=line)
+                axes.add_patch(patch)
+    axes.set_xlabel(fitted_name(example.image, 1.5, 7), fontsize=7, parse_math=False)
