@@ -9,11 +9,15 @@ from scipy.sparse import csr_array
 from skimage.draw import ellipse
 from skimage.measure import regionprops_table
 
+from canonuclei.analysis.examples import examples
 from canonuclei.analysis.failures import failures
 from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
 from canonuclei.analysis.study import failure_table, measurement_table, range_name, study
 from canonuclei.evaluation.approaches import Predicted
 from canonuclei.evaluation.frames import Frame
+from canonuclei.figures.failures import draw_failures
+from canonuclei.figures.measurements import draw_measurements
+from canonuclei.figures.style import make_figure
 
 SHAPE = (60, 80)
 
@@ -117,7 +121,8 @@ def predictions(image: str):
     frame = frame_of(image, labels, "tissue" if image == "a" else "fluorescence")
     yield Predicted(0, KEYS_OF | {"approach": "Tile"}, dataclasses.replace(frame, tile_y=0), masks())
     yield Predicted(1, KEYS_OF | {"approach": "One"}, frame, masks((0, 0, 10, 9), (40, 40, 50, 50)))
-    yield Predicted(1, KEYS_OF | {"approach": "Merged"}, frame, masks((0, 0, 10, 22)))
+    rival = {key: value for key, value in KEYS_OF.items() if key != "grid"}
+    yield Predicted(1, rival | {"approach": "Merged"}, frame, masks((0, 0, 10, 22)))
     yield Predicted(1, KEYS_OF | {"approach": "Pixels"}, frame, None, labels > 0)
 
 
@@ -155,3 +160,29 @@ def test_ranges_have_names():
     assert range_name(0, (0, 5, 10)) == "0–5"
     assert range_name(5, (0, 5, 10)) == "5–10"
     assert range_name(10, (0, 5, 10)) == "10 and more"
+
+
+def test_figures_of_failures_and_measurements(tmp_path):
+    fates, counts = study(predictions, ["a", "b"], 1)
+
+    class Truth:
+        def picture(self, image: str) -> np.ndarray:
+            return np.arange(SHAPE[0] * SHAPE[1] * 3).reshape(*SHAPE, 3).astype(np.uint8)
+
+    found = examples(fates, counts, predictions, Truth(), "One")
+    assert [example.kind for example in found] == ["missed", "false"]
+    for example in found:
+        assert example.rgb.shape[:2] == example.marked.shape and example.marked.any()
+        assert all(mask.shape == example.marked.shape for mask in example.true + example.predicted)
+    table, pairs = (
+        failure_table(fates, counts),
+        fates[(fates["approach"] == "One") & (fates["kind"] == "found")],
+    )
+    for name, draw, data in (
+        ("failures", draw_failures, {"table": table, "found": found, "approach": "One"}),
+        ("none", draw_failures, {"table": table, "found": [], "approach": "One"}),
+        ("measures", draw_measurements, {"pairs": pairs, "errors": measurement_table(pairs), "approach": "One"}),
+        ("nothing", draw_measurements, {"pairs": pairs.iloc[:0], "errors": measurement_table(pairs.iloc[:0]), "approach": "One"}),
+    ):  # fmt: skip
+        make_figure(draw, {"png": tmp_path / f"{name}.png"}, simulated=True, **data)
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000

@@ -48,7 +48,8 @@ def study(
     counts = pd.DataFrame(
         [row for _, row in parts], columns=[*KEYS, "image", "look", "density", *PREDICTED_KINDS]
     )
-    return table[FATES], counts
+    # only canonical models have a grid
+    return table.reindex(columns=FATES), counts
 
 
 def _studied(predictions: Predictions, image: str) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:

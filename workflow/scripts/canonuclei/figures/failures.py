@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,9 @@ def draw_failures(table: pd.DataFrame, found: Sequence[Example], approach: str, 
 
 
 def _bars(axes: Axes, right: Axes, rows: pd.DataFrame) -> None:
-    names = [_name(row) for row in rows.itertuples()]
+    # of encoder and seed, what tells rows apart
+    several = [name for name in ("encoder", "seed") if rows[name].dropna().nunique() > 1]
+    names = [_name(row, several) for row in rows.to_dict("records")]
     places, left = np.arange(len(rows))[::-1], np.zeros(len(rows))
     for kind in TRUE_KINDS:
         shares = 100 * rows[kind].to_numpy(float)
@@ -84,13 +87,11 @@ def _bars(axes: Axes, right: Axes, rows: pd.DataFrame) -> None:
     right.set(xlim=(0, 100), xlabel="false, % of predicted")
 
 
-def _name(row) -> str:
-    parts = [math_label(row.approach)]
-    if isinstance(row.encoder, str) and row.encoder:
-        parts.append(row.encoder)
-    if not pd.isna(row.seed):
-        parts.append(f"s{int(row.seed)}")
-    return ", ".join(parts)
+def _name(row: Mapping[str, Any], several: Sequence[str]) -> str:
+    told = {"encoder": row["encoder"], "seed": "" if pd.isna(row["seed"]) else f"s{int(row['seed'])}"}
+    return ", ".join(
+        [math_label(row["approach"]), *(told[name] for name in several if told[name] == told[name])]
+    )
 
 
 def _picture(axes: Axes, example: Example) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..analysis.measurements import ELONGATED
 from .style import BLACK, BLUE, VERMILION, add_note, data_note, math_label, say_empty
@@ -40,14 +41,14 @@ def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, approach: str, 
             )
     long = pairs[pairs["true_eccentricity"] >= ELONGATED]
     turn = np.degrees((long["predicted_orientation"] - long["true_orientation"]).to_numpy(float))
-    panels[3].set_title("Orientation, elongated ones")
+    panels[3].set_title("Orientation")
     _histogram(panels[3], (turn + 90) % 180 - 90, np.linspace(-90, 90, 37), "error, degrees")
     panels[3].set_xticks([-90, -45, 0, 45, 90])
     away = [(pairs[f"predicted_centroid-{i}"] - pairs[f"true_centroid-{i}"]).to_numpy(float) for i in (0, 1)]
     panels[4].set_title("Centre")
     _histogram(panels[4], np.hypot(*away), np.linspace(0, 10, 41), "distance, px")
     if len(pairs):
-        _tell(panels[3], f"{len(long):,} nuclei\nmedian {told.loc['orientation', 'median_error']:.1f}°")
+        _tell(panels[3], f"{len(long):,} long ones\nmedian {told.loc['orientation', 'median_error']:.1f}°")
         _tell(panels[4], f"median {told.loc['centroid', 'median_error']:.1f} px")
     note = (
         f"{len(pairs):,} nuclei of whole images that {math_label(approach)} found (IoU ≥ ½); bias: median of"
@@ -67,6 +68,11 @@ def _scatter(axes: Axes, true: pd.Series, predicted: pd.Series) -> None:
     axes.plot([low, high], [low, high], color=BLACK, linewidth=0.8)
     axes.plot(true, predicted, ".", color=BLUE, markersize=2, alpha=0.35, rasterized=True)
     axes.set(xscale="log", yscale="log", aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        few = high / low < 30
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray, label: str) -> None:
