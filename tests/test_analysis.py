@@ -174,15 +174,11 @@ def test_figures_of_failures_and_measurements(tmp_path):
     for example in found:
         assert example.rgb.shape[:2] == example.marked.shape and example.marked.any()
         assert all(mask.shape == example.marked.shape for mask in example.true + example.predicted)
-    table, pairs = (
-        failure_table(fates, counts),
-        fates[(fates["approach"] == "One") & (fates["kind"] == "found")],
-    )
-    for name, draw, data in (
-        ("failures", draw_failures, {"table": table, "found": found, "approach": "One"}),
-        ("none", draw_failures, {"table": table, "found": [], "approach": "One"}),
-        ("measures", draw_measurements, {"pairs": pairs, "errors": measurement_table(pairs), "approach": "One"}),
-        ("nothing", draw_measurements, {"pairs": pairs.iloc[:0], "errors": measurement_table(pairs.iloc[:0]), "approach": "One"}),
-    ):  # fmt: skip
-        make_figure(draw, {"png": tmp_path / f"{name}.png"}, simulated=True, **data)
-        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+    table, errors = failure_table(fates, counts), measurement_table(fates)
+    pairs = fates[(fates["approach"] == "One") & (fates["kind"] == "found")]
+    drawn = [(draw_failures, {"table": table, "found": each}) for each in (found, [])]
+    drawn += [(draw_measurements, {"pairs": each, "errors": errors}) for each in (pairs, pairs.iloc[:0])]
+    for number, (draw, data) in enumerate(drawn):
+        path = tmp_path / f"{number}.png"
+        make_figure(draw, {"png": path}, approach="One", simulated=True, **data)
+        assert path.stat().st_size > 5000
