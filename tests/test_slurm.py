@@ -27,6 +27,7 @@ CONFIG = {
     "runs": [{"variant": run.split("_")[0], "encoder": "tiny", "seeds": [0]} for run in FATES],
     # long enough to be met in the middle
     "training": {"epochs": 8, "tiles_per_epoch": 64},
+    "segment": {"images_per_job": 1, "output": "segmented", "explain": False},
 }
 RESULTS = Path("results") / CONFIG["dataset"]
 PATIENCE = 540  # seconds
@@ -54,7 +55,7 @@ def edited_profile(folder: Path, kind: str, **more) -> Path:
     # the run that is stalled has a minute at first, which is the least that Slurm knows
     minutes = "(1 if wildcards.run == 'ours_tiny_s0' else 10) * attempt"
     rules["train"] = {"gpu": 1, "mem_mb": "2500 * attempt", "runtime": minutes}
-    rules["references"] = {"mem_mb": "2000 * attempt"}
+    rules |= {rule: {"mem_mb": "2000 * attempt"} for rule in ("references", "segment_images")}
     for rule, resources in rules.items():
         profile["set-resources"].setdefault(rule, {}).update(resources)
     profile["default-resources"] |= {"mem_mb": "2000 * attempt"}
@@ -168,6 +169,30 @@ def test_short_rules_share_jobs_and_data_rules_ask_for_none(slurm: Cluster, both
     assert len(others) == 3, others
     for words in (("score", "evaluate", "predict"), ("report", "figure", "tables"), ("references",)):
         assert sum(all(word in name for word in words) for name in others) == 1, (words, others)
+
+
+def test_images_are_segmented_by_jobs_as_by_one_process(slurm: Cluster, both):
+    ways = (["--cores", "1"], ["--workflow-profile", str(Path("profiles") / "edited-slurm")])
+    for folder, way in zip(both, ways, strict=True):
+        sample = [sys.executable, "workflow/scripts/sample_images.py", "sample", "3"]
+        subprocess.run(sample, cwd=folder, check=True, capture_output=True)
+        run = snakemake(
+            folder,
+            *["segment", "--config", "images=sample/images", *way],
+            log="segment.log",
+            env=slurm.environment,
+        )
+        assert run.wait(PATIENCE) == 0, (folder / "segment.log").read_text()[-6000:]
+    jobs = [job for job in slurm.jobs() if "segment_images" in job.name]
+    assert len(jobs) == 3 and {job.state for job in jobs} == {"COMPLETED"}, jobs
+    files = [path for path in (both[0] / "segmented").rglob("*") if path.is_file()]
+    # metadata.json tells when it was, and .done.json how long it took
+    files = [
+        path.relative_to(both[0]) for path in files if path.suffix != ".json" or path.name == "shape.json"
+    ]
+    assert Path("segmented/counts.csv") in files and len(files) >= 3 * 5
+    for path in files:
+        assert (both[0] / path).read_bytes() == (both[1] / path).read_bytes(), path
 
 
 @pytest.mark.skipif(shutil.which("qsub") is None, reason="NO qsub HERE: profiles/generic is not proven")
