@@ -125,3 +125,12 @@ def test_ome_channels_by_name_and_pixel_size(tmp_path):
     for wrong in (3, -1, "dapi"):
         with pytest.raises(InputError, match=r"no channel .*0 DAPI, 1 GFP & Co, 2 RFP"):
             to_rgb8(picture, wrong)
+
+
+def test_three_planes_that_are_called_colours_are_told(tmp_path):
+    path = tmp_path / "planes.tif"
+    planes = np.random.default_rng(0).integers(0, 4000, (3, 64, 80)).astype(np.uint16)
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate")
+    picture = read_picture(path)
+    assert picture.channels == ("red", "green", "blue")
+    assert any("if they are not, choose a channel" in note for note in picture.notes)

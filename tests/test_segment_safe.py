@@ -14,7 +14,7 @@ import canonuclei.segmentation.segmenter as segmenting
 from canonuclei.data.reader import Picture, to_rgb8
 from canonuclei.errors import InputError
 from canonuclei.segmentation.batch import segment_images
-from canonuclei.segmentation.places import images_of, output_of
+from canonuclei.segmentation.places import images_of, make_output, output_of
 from canonuclei.segmentation.segmenter import Segmenter
 from canonuclei.segmentation.stored import read_segmentation
 from canonuclei.segmentation.summary import read_summary, undone, write_table
@@ -178,3 +178,16 @@ def test_arrays_have_objects_of_their_own(tmp_path) -> None:
         numbers.append({feature["id"] for feature in features})
     assert all(numbers) and not numbers[0] & numbers[1]
     assert metadata_of(tmp_path / "0")["image"] is None
+
+
+def test_results_do_not_go_among_the_images(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is the folder of the images"):
+        make_output(tmp_path, [tmp_path / "a.png"])
+    make_output(tmp_path / "nuclei", [tmp_path / "a.png"])
+
+
+def test_a_mistyped_path_leaves_no_folder_of_results(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        images_of([tmp_path / "nosuch"])
+    (tmp_path / "a.png").write_bytes(b"")
+    assert len(images_of([tmp_path / "nosuch", tmp_path / "a.png"])) == 2

@@ -34,7 +34,7 @@ def _segment(chosen: argparse.Namespace) -> int:
     from .segmentation.places import images_of, make_output
 
     images = images_of(chosen.images)
-    make_output(chosen.output)
+    make_output(chosen.output, images)
     with alone(chosen.output, "another canonuclei"):
         return _segment_images(chosen, images)
 

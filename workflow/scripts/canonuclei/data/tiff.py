@@ -188,6 +188,11 @@ def _channels_last(
     if alpha:
         notes.append(ALPHA)
         pixels = pixels[..., : pixels.shape[2] - alpha]
+    if coloured and pixels.shape[2] == 3 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+        # what tifffile wrote of any array of three planes, before it asked
+        notes.append(
+            "its three planes are red, green and blue by its tags: if they are not, choose a channel"
+        )
     return pixels, RGB if coloured and pixels.shape[2] == 3 else ("",) * pixels.shape[2]
 
 

@@ -31,6 +31,10 @@ def images_of(places: Iterable[str | Path]) -> list[Path]:
         found |= dict.fromkeys(picture_files(place) if place.is_dir() else [place])
     if not found:
         raise InputError("images", "none given", "name image files or folders of them")
+    # one that is missing among others is a row of the summary, like any that cannot be read
+    if not any(path.exists() for path in found):
+        first = next(iter(found))
+        raise InputError(first, "no such file or folder", "check the path")
     stems: dict[str, Path] = {}
     for path in found:
         if (stem := picture_stem(path)).lower() in TAKEN:
@@ -57,12 +61,20 @@ def output_of(images: str | Path | None, output: str | Path | None) -> str:
     return f"results/segment/{picture_stem(place)}-{digest}"
 
 
-def make_output(folder: str | Path) -> None:
+def make_output(folder: str | Path, images: Iterable[Path] = ()) -> None:
     """Make the folder of results, before hours go into what could not be written.
 
+    Args:
+        folder: of the results.
+        images: what is to be segmented.
+
     Raises:
-        InputError: it is a file, or nothing can be written into it.
+        InputError: it is a file, the images lie in it, or nothing can be written into it.
     """
+    place = Path(folder).resolve()
+    if any(path.resolve().parent == place for path in images):
+        problem = "is the folder of the images: results and images would lie among each other"
+        raise InputError(folder, problem, "name another folder for the output")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -27,6 +27,8 @@ _OWN = "look at the overlay before you use the numbers, or train on images of yo
 # Size: beyond the training's 5 and 95 % by this factor. 8 % of BBBC038's own images are called so; made three
 # times as small, 97 % are
 _SLACK = 1.1
+# A network copes with sizes that are a little off, and rescaling costs sharpness: advised from this factor on
+_WORTH_SCALING = 2.0
 # By which the median image's objects come out too narrow, on BBBC038; half of the images then lie within 6 %
 _WIDTH_TO_DIAMETER = 1.1
 _SMALLEST = 4.0  # px; narrower objects are noise
@@ -148,6 +150,8 @@ def _size(rgb: np.ndarray, nuclei: pd.DataFrame, training: Mapping[str, Any], sc
     if seen is None or quantiles["50"] is None:
         return ""
     ratio, remedy = seen * scale / quantiles["50"], f"try --diameter {seen:.0f}"
+    if 1 / _WORTH_SCALING < ratio < _WORTH_SCALING:
+        remedy = "see in the overlay whether the outlines fit"
     if seen * scale > quantiles["95"] * _SLACK:
         return f"nuclei seem about {ratio:.1f} times as wide as in training ({seen:.0f} px): {remedy}"
     if seen * scale < quantiles["5"] / _SLACK:
