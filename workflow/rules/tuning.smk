@@ -1,4 +1,4 @@
-# Short trials that chose what the paper leaves open: on validation images, and on whole groups of training
+# Short trials of what the paper leaves open, judged on validation images, and on whole groups of training
 # images that no trial was trained on. Never on test images. Not a part of `all`.
 TRIALS = f"{RESULTS}/tuning/trials"
 

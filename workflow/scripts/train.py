@@ -10,7 +10,7 @@ from canonuclei.files import write_json
 from canonuclei.locks import alone
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
-from canonuclei.nuclei.measures import describe_shape
+from canonuclei.nuclei.measures import describe_shape, one_closed_piece
 from canonuclei.provenance import processor, revision, versions
 from canonuclei.training.batches import Batches
 from canonuclei.training.checkpoint import FAILED
@@ -109,7 +109,7 @@ def _train(
 def checked_shape(model: torch.nn.Module, run: str) -> dict[str, Any]:
     """The learned shape's description; says so where it is not one closed piece with an inside."""
     shape = describe_shape(model.shape)
-    if not (shape["has_inside"] and shape["closed_in_grid"] and shape["pieces"] == 1):
+    if not one_closed_piece(shape):
         print(f"Warning: {run}: the canonical shape is not one closed piece: {shape}; try another seed")
     return shape
 

@@ -10,7 +10,7 @@ from canonuclei.evaluation.frames import read_table
 from canonuclei.files import write_json
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
-from canonuclei.nuclei.measures import describe_shape
+from canonuclei.nuclei.measures import describe_shape, one_closed_piece
 from canonuclei.provenance import processor, revision
 from canonuclei.training.batches import Batches
 from canonuclei.training.loop import Interrupted, Trainer
@@ -77,9 +77,7 @@ def main(
             "steps": trainer.total,
             "training_images": len(images["train"][""]),
             "groups": groups,
-            "shape_whole": bool(shape["has_inside"] and shape["closed_in_grid"] and shape["pieces"] == 1)
-            if shape
-            else None,
+            "shape_whole": one_closed_piece(shape) if shape else None,
             "shape_eccentricity": round(shape["eccentricity"], 4) if shape.get("has_inside") else None,
             "log": log,
             "seconds": round(trainer.state.seconds, 1),

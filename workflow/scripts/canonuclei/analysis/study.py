@@ -93,7 +93,8 @@ def failure_table(fates: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
         nuclei), ``predicted`` and ``false`` (share of the predicted masks; empty by size: what is false has
         no true size). Sizes are quarters of the true areas, in px² of whole images.
     """
-    fates = fates.assign(all="all", size=[range_name(area, _quarters(fates)) for area in fates["true_area"]])
+    edges = _quarters(fates)
+    fates = fates.assign(all="all", size=[range_name(area, edges) for area in fates["true_area"]])
     predicted, rows = _by_key(counts.assign(all="all")), []
     for by in BY:
         groups = _sorted(fates[by])
@@ -109,6 +110,8 @@ def failure_table(fates: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
 
 def _quarters(fates: pd.DataFrame) -> list[int]:
     """Edges of four ranges of the true area, px², that hold a quarter of the nuclei each."""
+    if fates.empty:
+        return [0]
     return [0, *np.unique(fates["true_area"].quantile([0.25, 0.5, 0.75]).round().astype(int)).tolist()]
 
 

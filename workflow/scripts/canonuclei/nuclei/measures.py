@@ -8,6 +8,7 @@ This holds for any shape: centred or not, disc or not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,6 +201,11 @@ def ellipse_measures(
         eccentricity,
     )
     return dict(zip(MEASURES, values, strict=True))
+
+
+def one_closed_piece(described: Mapping[str, object]) -> bool:
+    """Whether a shape, as ``describe_shape`` tells it, has an inside and one outline, within [−1, 1]²."""
+    return bool(described["has_inside"] and described["closed_in_grid"] and described["pieces"] == 1)
 
 
 def describe_shape(shape: ShapeMLP, threshold: float = 0.5) -> dict[str, float | int | bool | None]:

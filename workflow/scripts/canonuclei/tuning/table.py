@@ -55,7 +55,7 @@ def tuning_markdown(table: pd.DataFrame, about: Mapping[str, Any]) -> str:
         f"{name}: {metric}" for name in groups for metric in ("IoU", "count error", "F1", "F1 repaired")
     ]
     lines = [
-        "# Short runs that chose what the paper leaves open",
+        "# Short runs of what the paper leaves open",
         f"Each trial trains `{about['variant']}` on {about['encoder']} (unless it says otherwise) for "
         f"{table['steps'].max():.0f} steps and changes one thing of the trial that it stands on. Held out of "
         f"all of them, whole: {held}. Scores are in %, pooled over tiles; the count error is in nuclei a "
