@@ -28,13 +28,16 @@ demo: pipeline-env
 	@printf '  %s\n' 'table1.md       the table, beside the paper'"'"'s numbers' \
 	  'figures/        every figure as PNG and SVG' 'report.html     all of it on one page: open it in a browser'
 
-# --report is no rule, so this is where it is made: only if a result or a caption is newer than the report
+# --report is no rule, so this is where it is made: only if a result or a caption is newer than the report. What
+# other targets than `all` make is not in it
+ASIDE := logs analysis tuning from_nuclei
+
 report: pipeline-env
 	@test -n '$(DATASET)' || { echo 'Error: make report needs DATASET=<name of the folder in results/>' >&2; exit 1; }
 	@report='results/$(DATASET)/report.html'; \
 	newer=missing; \
 	if [ -e "$$report" ]; then \
-	  newer=$$(find 'results/$(DATASET)' workflow/report -type f -newer "$$report" -not -path '*/logs/*' | head -n 1 || true); \
+	  newer=$$(find 'results/$(DATASET)' workflow/report -type f -newer "$$report" $(ASIDE:%=-not -path '*/%/*') | head -n 1 || true); \
 	fi; \
 	if [ -n "$$newer" ]; then \
 	  rm -f 'results/$(DATASET)/.partial-report.html'; \
