@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.sparse import csr_array
 from skimage.draw import ellipse
 from skimage.measure import regionprops_table
@@ -12,12 +13,15 @@ from skimage.measure import regionprops_table
 from canonuclei.analysis.examples import examples
 from canonuclei.analysis.failures import failures
 from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
+from canonuclei.analysis.shapes import LearnedShape, shape_table
 from canonuclei.analysis.study import failure_table, measurement_table, range_name, study
 from canonuclei.evaluation.approaches import Predicted
 from canonuclei.evaluation.frames import Frame
 from canonuclei.figures.failures import draw_failures
 from canonuclei.figures.measurements import draw_measurements
+from canonuclei.figures.shapes import draw_shapes
 from canonuclei.figures.style import make_figure
+from canonuclei.models.shape import ShapeMLP
 
 SHAPE = (60, 80)
 
@@ -182,3 +186,26 @@ def test_figures_of_failures_and_measurements(tmp_path):
         path = tmp_path / f"{number}.png"
         make_figure(draw, {"png": path}, approach="One", simulated=True, **data)
         assert path.stat().st_size > 5000
+
+
+def test_shapes_are_told_and_drawn(tmp_path):
+    """A row a run; the edge is as wide as the logistic slope says; no shape is a row without measures."""
+    plain_shape, none = ShapeMLP(noise=0.0), ShapeMLP(noise=0.0)
+    with torch.no_grad():
+        none.layer3.bias += 100.0  # p(s) is 0 everywhere
+    learned = [
+        LearnedShape(shape, name, "masks", "tiny", seed, 0.5)
+        for seed, (shape, name) in enumerate([(plain_shape, "Ours"), (none, "Ours+L_cnt")])
+    ]
+    table = shape_table(learned).set_index("approach")
+    disc = table.loc["Ours"]
+    assert disc["pieces"] == 1 and disc["convex"] and disc["closed_in_grid"]
+    assert disc["eccentricity"] < 0.05
+    assert disc["equivalent_radius"] == pytest.approx(0.5, abs=0.01)
+    # from logit 1.1 to −1.1, at a slope of 10 to the unit of r
+    assert disc["edge_width"] == pytest.approx(2 * np.log(3) / 10, rel=0.1)
+    missing = table.loc["Ours+L_cnt"]
+    assert not missing["has_inside"] and pd.isna(missing["area"]) and pd.isna(missing["edge_width"])
+    paths = {kind: tmp_path / f"shapes.{kind}" for kind in ("png", "svg")}
+    make_figure(draw_shapes, paths, shapes=learned, start=0.5, simulated=True)
+    assert all(path.stat().st_size > 5000 for path in paths.values())

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 import config_table
 from canonuclei.errors import InputError
 from canonuclei.segmentation.tiling import OVERLAP
-from canonuclei.settings import overlay
+from canonuclei.settings import overlay, run_names
 from canonuclei.validation import load_schema, validate_config
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
@@ -95,6 +95,8 @@ BAD = [
     ("runs/0/variant", "our", "runs[0].variant: no variant 'our' (did you mean 'ours'?)"),
     ("runs/0/encoder", "resnet18", "runs[0].encoder: 'resnet18' is not one of resnet50"),
     ("runs/0/seeds", [1, 1], "runs[0].seeds: [1, 1] names the same twice"),
+    ("only", "ours_resnet50_s0 ours_resnet5_s0", "only: no run 'ours_resnet5_s0' (did you mean"),
+    ("only", " ", "only: names no run"),
     ("figures/encoder", "tiny", "figures.encoder: no run has the encoder 'tiny'"),
     ("split/protocol", "random", "split.protocol: 'random' is not one of official, stage1"),
 ]
@@ -208,3 +210,9 @@ def test_images_of_ones_own():
     instances["runs"].append({"variant": "mask-rcnn", "encoder": "efficientnet-lite0", "seeds": [0]})
     with pytest.raises(InputError, match="learns from instance masks"):
         validate_config(instances)
+
+
+def test_chosen_runs_keep_the_order_of_all():
+    chosen = changed("only", "ours-cnt_resnet50_s0  ours_resnet50_s0")
+    validate_config(chosen)
+    assert run_names(chosen) == ["ours_resnet50_s0", "ours-cnt_resnet50_s0"]

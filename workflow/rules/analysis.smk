@@ -1,8 +1,35 @@
-# Beyond the tables: what became of every true nucleus (found, missed, split, merged), and how good the parameters
-# are as measurements. Needs instance labels, of the test images alone. Not a part of `all`.
+# Beyond the tables: what became of every true nucleus (found, missed, split, merged), how good the parameters are as
+# measurements, and of the canonical shape. The first two need instance labels, of the test images alone. Not a part
+# of `all`; published with it.
 FATES = f"{RESULTS}/analysis/fates"
 # What else than scoring makes a fate
 STUDYING = ("analysis/failures.py", "analysis/measurements.py", "analysis/study.py", *SCORING)
+
+ANALYSIS = []
+
+if CANONICAL_RUNS:
+
+    rule shapes:
+        input:
+            expand(f"{RESULTS}/nuclei/{{run}}.shape.json", run=CANONICAL_RUNS),
+        output:
+            table=f"{RESULTS}/analysis/shapes.csv",
+            png=f"{RESULTS}/analysis/shapes.png",
+            svg=f"{RESULTS}/analysis/shapes.svg",
+        log:
+            f"{LOGS}/shapes.log",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            start=config["network"]["shape_radius"],
+            simulated=SIMULATED,
+            code=code_digest("../shapes.py", "analysis/shapes.py", "figures/shapes.py", *DRAWING, "nuclei"),
+        message:
+            "Telling what the canonical shape became in every run"
+        script:
+            "../scripts/shapes.py"
+
+    ANALYSIS += rules.shapes.output
 
 
 if FIGURE_RUNS["ours-cnt"] and not FOLDER:
@@ -33,7 +60,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
         script:
             "../scripts/fates.py"
 
-    rule analysis:
+    rule failures:
         input:
             TEST_TILES,
             fates=expand(f"{FATES}/{{run}}.fates.csv.gz", run=RUNS),
@@ -49,7 +76,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             measurements_png=f"{RESULTS}/analysis/measurements.png",
             measurements_svg=f"{RESULTS}/analysis/measurements.svg",
         log:
-            f"{LOGS}/analysis.log",
+            f"{LOGS}/failures.log",
         conda:
             "../../envs/torch.yaml"
         params:
@@ -60,7 +87,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             },
             simulated=SIMULATED,
             code=code_digest(
-                "../analysis.py",
+                "../failures.py",
                 "analysis",
                 "figures/failures.py",
                 "figures/measurements.py",
@@ -70,4 +97,15 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
         message:
             "Telling where approaches fail and how good their measures are"
         script:
-            "../scripts/analysis.py"
+            "../scripts/failures.py"
+
+    ANALYSIS += rules.failures.output
+
+
+localrules:
+    analysis,
+
+
+rule analysis:
+    input:
+        ANALYSIS,

@@ -8,7 +8,7 @@ localrules:
 rule publish:
     input:
         rules.tables.output,
-        [file for file in FIGURE_FILES if file.endswith(".png")],
+        [file for file in FIGURE_FILES + ANALYSIS if not file.endswith(".svg")],
         expand(f"{RESULTS}/runs/{{run}}/{{file}}", run=RUNS, file=["log.csv", "model.json"]),
         predicted_by(RUNS),
         record=f"{RESULTS}/provenance.json",

@@ -71,7 +71,17 @@ def training_settings(settings: Mapping[str, Any], model: str) -> dict[str, Any]
 
 
 def run_names(config: Mapping[str, Any]) -> list[str]:
-    """Names of all runs of the config, ``<variant>_<encoder>_s<seed>``, in its order, each once."""
+    """Names of the runs of the config, ``<variant>_<encoder>_s<seed>``, in its order, each once.
+
+    All of ``runs``, or those of them that ``only`` names.
+    """
+    names = all_runs(config)
+    only = config.get("only")
+    return names if only is None else [name for name in names if name in only.split()]
+
+
+def all_runs(config: Mapping[str, Any]) -> list[str]:
+    """Names of all runs of the config, those too that ``only`` leaves out."""
     names = (f"{run['variant']}_{run['encoder']}_s{seed}" for run in config["runs"] for seed in run["seeds"])
     return list(dict.fromkeys(names))
 

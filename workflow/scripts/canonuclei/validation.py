@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from .config_values import Validator, check_values
 from .errors import InputError
-from .settings import plain
+from .settings import all_runs, plain
 
 # Rows of the tables that no variant makes
 REFERENCES = ("Otsu+WS", "Oracle mask+CC", "Oracle mask+WS", "Oracle mask+K", "Oracle ellipse")
@@ -121,6 +121,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
         yield InputError(
             "figures.encoder", f"no run has the encoder {config['figures']['encoder']!r}", "name one of runs"
         )
+    yield from _only_faults(config)
     labels: dict[str, str] = {}
     for name, variant in variants.items():
         where = f"variants.{name}"
@@ -153,6 +154,18 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
         yield InputError("prediction.keep_presence", problem, "0.05 is the default")
     if config["tiles"]["whole_overlap"] >= config["tiles"]["size"]:
         yield InputError("tiles.whole_overlap", "not smaller than tiles.size", "64 is the default")
+
+
+def _only_faults(config: Mapping[str, Any]) -> Iterator[InputError]:
+    """Faults of the runs that are chosen of all."""
+    if config["only"] is None:
+        return
+    names = all_runs(config)
+    for name in config["only"].split():
+        if name not in names:
+            yield InputError("only", f"no run {name!r}", _nearest(name, names))
+    if not config["only"].split():
+        yield InputError("only", "names no run", "null chooses all of runs")
 
 
 def _folder_faults(config: Mapping[str, Any]) -> Iterator[InputError]:

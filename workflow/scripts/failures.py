@@ -1,4 +1,4 @@
-"""Rule analysis: tables and figures of where approaches fail, and of how good their measures are."""
+"""Rule failures: tables and figures of where approaches fail, and of how good their measures are."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

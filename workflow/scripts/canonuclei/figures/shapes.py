@@ -1,0 +1,63 @@
+"""The canonical shapes of all runs over one another: their outlines, and p(s) along the radius."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, PathPatch
+from matplotlib.path import Path as Outline
+
+from ..analysis.shapes import PROFILE_RADII, LearnedShape, profiles
+from .material import shape_grid
+from .outlines import outline
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, add_note, data_note, math_label
+
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
+DASHES = ("-", "--", ":", "-.")
+POINTS = 256  # a side, of the grid that outlines are found on
+
+
+def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -> Figure:
+    """Outlines at the threshold, and the mean of p(s) over all directions with its least and greatest.
+
+    A colour for each approach and encoder, a dash for each seed.
+
+    Args:
+        shapes: of the runs.
+        start: radius of the disc that they began near, canonical units.
+        simulated: whether the images are.
+    """
+    figure, (plane, radial) = plt.subplots(1, 2, figsize=(7.2, 3.1), layout="constrained")
+    plane.add_patch(Circle((0, 0), start, facecolor="none", edgecolor=GREY, linewidth=3, alpha=0.35))
+    kinds = list(dict.fromkeys((each.approach, each.encoder) for each in shapes))
+    seeds = sorted({each.seed for each in shapes})
+    for each in shapes:
+        number = kinds.index((each.approach, each.encoder))
+        look = {
+            "color": COLOURS[number % len(COLOURS)],
+            "linestyle": DASHES[seeds.index(each.seed) % len(DASHES)],
+            "linewidth": 1.2,
+        }
+        rays = profiles(each.shape)
+        label = f"{math_label(each.approach)}, {each.encoder}, seed {each.seed}"
+        radial.plot(PROFILE_RADII, rays.mean(axis=0), label=label, **look)
+        radial.fill_between(
+            PROFILE_RADII, rays.min(axis=0), rays.max(axis=0), color=look["color"], alpha=0.12, linewidth=0
+        )
+        edge = outline(shape_grid(each.shape, POINTS), each.threshold)
+        if edge is not None:
+            edge = Outline((edge.vertices * 2 + 1) / POINTS - 1, edge.codes)
+            plane.add_patch(PathPatch(edge, fill=False, **look))
+    plane.set(xlim=(-1, 1), ylim=(1, -1), aspect="equal", xlabel="x'", ylabel="y'", title="p(s) = ½")
+    radial.axhline(0.5, color=GREY, linewidth=0.6)
+    radial.set(xlabel="r'", ylabel="p(s)", xlim=(0, 1), ylim=(0, 1.02), title="Along the radius")
+    figure.legend(*radial.get_legend_handles_labels(), loc="outside right center", fontsize=7)
+    add_note(
+        figure,
+        data_note(
+            simulated, "grey: the disc that they began near; bands: least and greatest of all directions"
+        ),
+    )
+    return figure
