@@ -103,9 +103,36 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
 
 
 localrules:
+    analysis_page,
     analysis,
+
+
+rule analysis_page:
+    input:
+        table1=f"{RESULTS}/table1.csv",
+        differences=f"{RESULTS}/differences.csv",
+        readings=f"{RESULTS}/f1_mean_readings.csv",
+        made=[file for file in ANALYSIS if file.endswith(".csv")],
+    output:
+        f"{RESULTS}/analysis/analysis.md",
+    log:
+        f"{LOGS}/analysis_page.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        dataset=config["dataset"],
+        code=code_digest("../analysis_page.py", "analysis/page.py", "markdown.py"),
+    message:
+        "Setting the analysis beside what is claimed"
+    script:
+        "../scripts/analysis_page.py"
+
+
+ANALYSIS += rules.analysis_page.output
 
 
 rule analysis:
     input:
         ANALYSIS,
+    message:
+        "The analysis is in {RESULTS}/analysis"

@@ -6,7 +6,7 @@ SCORING = ("nuclei", "models/shape.py", "models/transform.py", "data/assemble.py
     f"evaluation/{name}.py"
     for name in ("approaches", "frames", "instances", "matching", "pixels", "scores", "watershed")
 )
-TABULATING = ("data/looks.py", "words.py") + tuple(
+TABULATING = ("data/looks.py", "markdown.py", "words.py") + tuple(
     f"evaluation/{name}.py"
     for name in (
         *("about", "aggregate", "bootstrap", "markdown", "page", "pixels", "preface"),
@@ -164,7 +164,9 @@ rule table1_from_nuclei:
         published=PUBLISHED,
         about=ABOUT,
         evaluation=config["evaluation"],
-        code=code_digest("../table1_from_nuclei.py", "evaluation", "data/looks.py", "words.py", *SCORING),
+        code=code_digest(
+            "../table1_from_nuclei.py", "evaluation", "data/looks.py", "markdown.py", "words.py", *SCORING
+        ),
     message:
         "Making the tables again from the published nuclei"
     script:

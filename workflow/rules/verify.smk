@@ -6,7 +6,7 @@ from canonuclei.verification.record import SETS, TILE_FILES, config_origin
 ALL_TILES = expand(f"{RESULTS}/tiles/{{set}}/{{file}}", set=SETS, file=TILE_FILES)
 # Digests of what made tables, figures and nuclei; the files that make each kind of network's weights
 RESULTS_CODE = {
-    "tables": code_digest("evaluation", "data/looks.py", "words.py", *SCORING),
+    "tables": code_digest("evaluation", "data/looks.py", "markdown.py", "words.py", *SCORING),
     "figures": code_digest("figures", "models/encoders.py", *DRAWING, *RENDERING),
     "prediction": code_digest("prediction.py", "nuclei", "training/records.py"),
     "training": {kind: (*TRAINING_CODE, *files) for kind, files in MODEL_CODE.items()},

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..data.looks import LOOKS
+from ..markdown import markdown_table
 from ..words import shortened
 from .preface import legend, preface
 from .scores import KEYS
@@ -49,7 +50,7 @@ def table1_markdown(tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]
     parts = [title, *preface(about), *_notes(tables, own)]
     if own and (rows := legend(tables["table1"]["approach"])):
         heads = ["approach", "what it is"]
-        parts.append(_table(heads, [[f"`{name}`", text] for name, text in rows], len(heads)))
+        parts.append(markdown_table(heads, [[f"`{name}`", text] for name, text in rows], len(heads)))
     parts += ["## Pooled over tiles", _plain(tables["table1"]) if own else _with_paper(tables["table1"])]
     parts += ["## Whole images, pooled", _plain(tables["table1_whole"])]
     parts += ["## Means over images", _plain(tables["table1_images"])]
@@ -103,13 +104,13 @@ def _with_paper(table: pd.DataFrame) -> str:
         grid = None if pd.isna(row["grid"]) else int(row["grid"])
         paper = PAPER.get((row["approach"], grid), (None,) * 4)
         rows.append([*_cells(row, KEYS, shown), *(_number(value) for value in paper)])
-    return _table([*KEYS, *(HEADS[name] for name in shown), *PAPER_HEADS], rows, len(KEYS))
+    return markdown_table([*KEYS, *(HEADS[name] for name in shown), *PAPER_HEADS], rows, len(KEYS))
 
 
 def _plain(table: pd.DataFrame, keys: list[str] = KEYS, heads: Mapping[str, str] = HEADS) -> str:
     shown = _shown(table, heads)
     rows = [_cells(row, keys, shown) for row in table.to_dict("records")]
-    return _table([*keys, *(heads[name] for name in shown)], rows, len(keys))
+    return markdown_table([*keys, *(heads[name] for name in shown)], rows, len(keys))
 
 
 def _shown(table: pd.DataFrame, heads: Mapping[str, str]) -> list[str]:
@@ -130,8 +131,3 @@ def _key(value: object) -> str:
 
 def _number(value: object) -> str:
     return "" if value is None or pd.isna(value) else f"{value:.2f}"
-
-
-def _table(heads: list[str], rows: list[list[str]], left: int) -> str:
-    rule = [":--" if index < left else "--:" for index in range(len(heads))]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *rows))

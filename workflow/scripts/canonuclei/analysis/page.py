@@ -1,0 +1,187 @@
+"""``analysis.md``: what was claimed and what came out, where approaches fail, shapes, and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ..evaluation.markdown import PAPER, READINGS
+from ..evaluation.scores import KEYS
+from ..markdown import markdown_table
+from .failures import FALSE, TRUE_KINDS
+from .study import BY
+
+EMPTY = "–"
+PAPER_METRICS = ("iou", "dice", "f1_50", "f1_mean_10")
+METRIC_NAMES = {"iou": "IoU", "f1_50": "F1@0.5"}
+HEADINGS = {"look": "By look", "density": "By density", "size": "By size"}
+# What an approach gives in the end, that is with its postprocessing
+LAST_STEPS = ("+P", "+WS", "Mask R-CNN")
+DENSITY_NOTE = "nuclei to 128 × 128 px of the image"
+UNITS = {"%": " %", "degrees": "°", "px": " px"}
+
+
+def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str) -> str:
+    """The page.
+
+    Args:
+        tables: ``table1``, ``differences``, ``readings`` (``f1_mean_readings``) and, where they could be
+            made, ``failures``, ``measurements`` and ``shapes``.
+        dataset: its name.
+    """
+    parts = [f"# Analysis of {dataset}", "Made by `snakemake analysis` from the tables beside it; in %."]
+    parts += ["## What is claimed, and what came out", CLAIMS_NOTE, _claims(tables["differences"])]
+    if ratios := _ratios(tables["table1"]):
+        parts += ["Beside Mask R-CNN, which is told every nucleus (the paper: 68.47 / 78.75 = 87 %):", ratios]
+    if len(tables.get("shapes", ())):
+        parts += ["## What the canonical shape became", SHAPES_NOTE, _shapes(tables["shapes"])]
+    if len(tables.get("failures", ())):
+        parts += ["## Where it fails", FAILURES_NOTE, *_failures(tables["failures"])]
+    if len(tables.get("measurements", ())):
+        parts += ["## Parameters as measurements", MEASURES_NOTE, _measurements(tables["measurements"])]
+    if len(tables["readings"]):
+        scored = tables["readings"].merge(tables["table1"][[*KEYS, "f1_50"]], on=KEYS, how="left")
+        parts += ["## Readings of the mean F1", READINGS_NOTE, _readings(scored)]
+    return "\n\n".join(parts) + "\n"
+
+
+CLAIMS_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % interval (paired bootstrap
+over the test images: it speaks of other images like these, not of other seeds). *Paper*: the same
+difference in its Table 1, on another test set. Bold: the interval leaves out 0. All metrics are in
+`differences.csv`."""
+SHAPES_NOTE = """At p(z) = 1, in canonical units (`shapes.csv`, `shapes.png`). *One piece*: it has an
+inside and one closed outline within [−1, 1]². Edge: from p(s) = ¾ to ¼. Offset: of the centroid from the
+origin, in radii."""
+FAILURES_NOTE = """Of the true nuclei of whole, stitched images: found (matched at IoU ≥ 0.5), merged
+(one mask holds half of it and half of another), split (two and more masks lie in it), outline (a mask
+lies on it, but too badly), missed; false: of the predicted masks those that lie on no nucleus. A picture
+of each is in `failures.png`."""
+MEASURES_NOTE = """Of the nuclei found in whole images, against the measures of their true masks by
+`skimage.measure.regionprops`: bias (median of the signed error), median of the error's amount, r
+(Pearson's). Orientation of nuclei with an eccentricity of 0.6 and more. Scatter plots are in
+`measurements.png`."""
+READINGS_NOTE = """In brackets: divided by F1@0.5, which is 0.88 in the paper's good rows (60.27 /
+68.47)."""
+
+
+def _claims(differences: pd.DataFrame) -> str:
+    rows = []
+    for row in differences[differences["scope"] == "tile"].to_dict("records"):
+        metric = "iou" if row["approach_b"] == "DeepLabV3" else "f1_50"
+        if row["metric"] != metric:
+            continue
+        value = f"{100 * row['difference']:+.1f}"
+        sure = row["low"] > 0 or row["high"] < 0
+        rows.append(
+            [
+                f"{_side(row, 'a')} − {_side(row, 'b')}",
+                *_whose(row),
+                METRIC_NAMES[metric],
+                f"**{value}**" if sure else value,
+                f"{100 * row['low']:+.1f} … {100 * row['high']:+.1f}",
+                _paper(row, metric),
+            ]
+        )
+    return markdown_table(["a − b", "encoder", "seed", "metric", "difference", "95 %", "paper"], rows, 4)
+
+
+def _side(row: Mapping[str, Any], side: str) -> str:
+    """An approach, with its grid where that is what is compared."""
+    name, grid = row[f"approach_{side}"], row[f"grid_{side}"]
+    return f"{name} ({grid:.0f})" if row["approach_a"] == row["approach_b"] else name
+
+
+def _whose(row: Mapping[str, Any]) -> list[str]:
+    """Encoder and seed of a row; references have none."""
+    encoder, seed = row["encoder"], row["seed"]
+    return [EMPTY if pd.isna(encoder) else str(encoder), EMPTY if pd.isna(seed) else f"{seed:.0f}"]
+
+
+def _paper(row: Mapping[str, Any], metric: str) -> str:
+    """The difference between the paper's two rows, where it has both."""
+    found = []
+    for side in ("a", "b"):
+        grid = row[f"grid_{side}"]
+        entry = PAPER.get((row[f"approach_{side}"], None if pd.isna(grid) else int(grid)))
+        found.append(entry[PAPER_METRICS.index(metric)] if entry else None)
+    return EMPTY if None in found else f"{found[0] - found[1]:+.1f}"
+
+
+def _ratios(table1: pd.DataFrame) -> str:
+    """F1@0.5 of our best row over Mask R-CNN's, on the same encoder; medians over seeds."""
+    by = table1.groupby(["approach", "encoder"])["f1_50"].median()
+    rows = []
+    for (approach, encoder), value in by.items():
+        rival = by.get(("Mask R-CNN", encoder))
+        if approach == "Ours+L_cnt+P" and rival:
+            rows.append([encoder, f"{100 * value:.1f}", f"{100 * rival:.1f}", f"{100 * value / rival:.0f} %"])
+    heads = ["encoder", "Ours+L_cnt+P", "Mask R-CNN", "ratio"]
+    return markdown_table(heads, rows) if rows else ""
+
+
+def _shapes(shapes: pd.DataFrame) -> str:
+    rows = []
+    for row in shapes.to_dict("records"):
+        whole = row["has_inside"] and row["closed_in_grid"] and row["pieces"] == 1
+        numbers = [
+            row[key] for key in ("eccentricity", "offset", "equivalent_radius", "edge_width", "maximum")
+        ]
+        said = ["yes" if whole else f"no ({row['pieces']} pieces)", "yes" if row["convex"] else "no"]
+        cells = [EMPTY if pd.isna(number) else f"{number:.3f}" for number in numbers]
+        rows.append([row["approach"], *_whose(row), *said, *cells])
+    heads = ["approach", "encoder", "seed", "one piece", "convex", "eccentricity", "offset", "radius", "edge"]
+    return markdown_table([*heads, "largest p(s)"], rows, 5)
+
+
+def _failures(failures: pd.DataFrame) -> list[str]:
+    """Of all nuclei, every approach; by look, density and size, those that end with ``LAST_STEPS``."""
+    kinds = [*TRUE_KINDS, FALSE]
+    finest = failures[failures["grid"].isna() | (failures["grid"] == failures["grid"].max())]
+    parts = []
+    for by in BY:
+        own = finest[finest["by"] == by]
+        groups = list(dict.fromkeys(own["group"]))
+        if by != "all" and len(groups) < 2:
+            continue
+        if by != "all":
+            own = own[own["approach"].str.endswith(LAST_STEPS)]
+            unit = {"density": f" ({DENSITY_NOTE})", "size": " (px² of the true nucleus)"}.get(by, "")
+            parts.append(f"### {HEADINGS[by]}{unit}")
+        rows = []
+        for row in own.to_dict("records"):
+            group = [] if by == "all" else [str(row["group"])]
+            shares = [EMPTY if pd.isna(row[kind]) else f"{100 * row[kind]:.1f}" for kind in kinds]
+            rows.append([row["approach"], *_whose(row), *group, f"{row['nuclei']:,.0f}", *shares])
+        heads = ["approach", "encoder", "seed", *([] if by == "all" else [by]), "nuclei", *kinds]
+        parts.append(markdown_table(heads, rows, 3 if by == "all" else 4))
+    return parts
+
+
+def _measurements(measurements: pd.DataFrame) -> str:
+    finest = measurements[measurements["grid"].isna() | (measurements["grid"] == measurements["grid"].max())]
+    rows = []
+    for row in finest.to_dict("records"):
+        unit = UNITS.get(row["unit"], f" {row['unit']}")
+        bias, error, r = (row[key] for key in ("bias", "median_error", "correlation"))
+        cells = [
+            EMPTY if pd.isna(bias) else f"{bias:+.1f}{unit}",
+            EMPTY if pd.isna(error) else f"{error:.1f}{unit}",
+            EMPTY if pd.isna(r) else f"{r:.2f}",
+        ]
+        rows.append([row["approach"], *_whose(row), row["measure"], f"{row['nuclei']:,.0f}", *cells])
+    heads = ["approach", "encoder", "seed", "measure", "nuclei", "bias", "median error", "r"]
+    return markdown_table(heads, rows, 4)
+
+
+def _readings(readings: pd.DataFrame) -> str:
+    rows = []
+    for row in readings.to_dict("records"):
+        cells = []
+        for name in READINGS:
+            share = f" ({row[name] / row['f1_50']:.2f})" if row.get("f1_50") else ""
+            cells.append(EMPTY if pd.isna(row[name]) else f"{100 * row[name]:.1f}{share}")
+        grid = EMPTY if pd.isna(row["grid"]) else f"{row['grid']:.0f}"
+        rows.append([row["approach"], *_whose(row), grid, *cells])
+    return markdown_table(["approach", "encoder", "seed", "grid", *READINGS.values()], rows, 4)
