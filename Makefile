@@ -65,6 +65,7 @@ format: dev-env
 
 docs: dev-env
 	$(BIN)/python workflow/scripts/config_table.py
+	$(BIN)/python workflow/scripts/results_table.py
 	$(BIN)/python workflow/scripts/speed_table.py
 	$(BIN)/python workflow/scripts/scale_table.py
 	$(BIN)/snakemake --rulegraph mermaid-js | $(BIN)/python workflow/scripts/rule_graph.py

@@ -1,0 +1,46 @@
+"""The tables of results in the README: of what is published, over its seeds, and in step with it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+import results_table
+from canonuclei.files import write_json
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = []
+    for seed, score in enumerate((0.5, 0.7, 0.6)):
+        keys = {"supervision": "masks+counts", "encoder": "tiny", "grid": 128, "seed": seed}
+        rows.append({"approach": "Ours+L_cnt+P", **keys, "f1_50": score, "iou": 0.7, "dice": 0.8})
+    rows.append({"approach": "Otsu+WS", "supervision": "none", "f1_50": 0.4, "iou": 0.5, "dice": 0.66})
+    rows.append({"approach": "Semantic", "supervision": "masks", "encoder": "tiny", "seed": 0, "iou": 0.71})
+    table = pd.DataFrame(rows).assign(f1_mean_9=0.5, f1_mean_10=0.45)
+    table.to_csv(tmp_path / "table1.csv", index=False)
+    run = {"steps": 1200, "seconds": 3600.0, "processor": "a processor", "threads": 2, "revision": "abc"}
+    write_json(tmp_path / "made.json", {"runs": {f"r{seed}": run | {"seed": seed} for seed in range(3)}})
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"training": {"epochs": 50}}))
+    return tmp_path
+
+
+def test_medians_over_seeds_beside_the_papers(folder: Path):
+    first = results_table.first_table(folder).splitlines()[2:]
+    assert first == [
+        "| Otsu+WS | nothing | – | 40.0 | – |",
+        "| Ours+L_cnt+P | masks, counts | tiny | 60.0 (50.0–70.0) | 68.5 |",
+    ]
+    full = results_table.full_table(folder).splitlines()[2:]
+    assert full[0] == "| Ours+L_cnt+P | masks, counts | tiny | 128 | 70.00 | 80.00 | 60.00 | 50.00 | 45.00 |"
+    assert full[2].startswith("| Semantic | masks | tiny | – | 71.00 | – |")
+
+
+def test_what_made_them(folder: Path):
+    told = "3 runs of 50 epochs (1,200 steps), 3 seeds, 3.0 hours in all on a processor, 2 threads, "
+    assert results_table.made_by(folder) == told + "weights of commit `abc`."
+
+
+def test_the_readme_is_in_step():
+    assert results_table.main(check=True) == 0, "run: make docs"
