@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 import config_table
 from canonuclei.errors import InputError
 from canonuclei.segmentation.tiling import OVERLAP
-from canonuclei.settings import overlay, run_names
+from canonuclei.settings import overlay, run_names, run_settings
 from canonuclei.validation import load_schema, validate_config
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
@@ -216,3 +216,13 @@ def test_chosen_runs_keep_the_order_of_all():
     chosen = changed("only", "ours-cnt_resnet50_s0  ours_resnet50_s0")
     validate_config(chosen)
     assert run_names(chosen) == ["ours_resnet50_s0", "ours-cnt_resnet50_s0"]
+
+
+def test_an_encoder_from_scratch_has_no_statistics_to_keep():
+    config = changed("encoder", {"weights": {"resnet50": "none"}, "batch_norm": "frozen"})
+    config["encoder"]["weights"]["efficientnet-lite0"] = "imagenet"
+    kept = {
+        name: run_settings(config, "ours", name)["encoder"]["batch_norm"]
+        for name in ("resnet50", "efficientnet-lite0")
+    }
+    assert kept == {"resnet50": "train", "efficientnet-lite0": "frozen"}

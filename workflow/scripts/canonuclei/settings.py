@@ -49,6 +49,8 @@ def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[
     weights = settings["encoder"]["weights"]
     # of a mapping; the tiny encoder has none and need not be named
     settings["encoder"]["weights"] = weights.get(encoder, "none") if isinstance(weights, Mapping) else weights
+    if settings["encoder"]["weights"] == "none":
+        settings["encoder"]["batch_norm"] = "train"  # there are no pretrained statistics to keep
     settings["tile_size"] = config["tiles"]["size"]
     settings["alpha"] = float(entry.get("alpha", 0.0))
     return settings

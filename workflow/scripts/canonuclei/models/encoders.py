@@ -2,7 +2,7 @@
 
 All of them see (x − 0.5) / 0.25 of images in about [0, 1] and give features at the strides 4, 8 and 16;
 the canonical model and DeepLabV3 use the last, the plain semantic network and Mask R-CNN all three.
-Nothing is frozen, batch norm least of all: the images are far from ImageNet's.
+Their weights are all trained; batch norm keeps the pretrained statistics where the settings say so.
 """
 
 from __future__ import annotations
