@@ -31,7 +31,7 @@ from canonuclei.training.records import save_weights
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIG = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 SMALL = {
-    **{"repeats": 1, "encoders": ["tiny"], "instances": [12], "grids": [16]},
+    **{"repeats": 1, "batch_size": 2, "encoders": ["tiny"], "instances": [12], "grids": [16]},
     **{"prediction_sides": [64], "segment_sides": [64], "evaluation_tiles": [6], "matrix_side": 64},
 }
 WHATS = {"compositing_train", "compositing_inference", "training_step", "prediction", "evaluation"}

@@ -149,7 +149,7 @@ def run(
     network = {
         **{"n": settings["network"]["instances_per_cell"] * (settings["tile_size"] // 16) ** 2},
         **{"grid": settings["network"]["grid"], "size": settings["tile_size"], "encoder": encoder},
-        "batch": settings["training"]["batch_size"],
+        "batch": sizes["batch_size"],
     }
     wanted = items(sizes, network)
     rows, profiles, peaks, kernels = [], [], {}, set()
