@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> Path:
     settings = {name: dict(CONFIG[name]) for name in ("input", "encoder", "network", "loss", "training")}
     settings |= {"alpha": 0.0, "encoder": {"weights": "none"}}
     save_weights(folder / "model.safetensors", build_model("canonical", "tiny", settings, None))
-    del settings["network"]["heads"]
+    del settings["network"]["heads"], settings["network"]["feature_scale"], settings["input"]["polarity"]
     told = {
         "run": "ours_tiny_s3",
         "variant": "ours",
@@ -81,7 +81,11 @@ def test_a_run_becomes_a_model_with_its_own_numbers_in_the_card(run: Path, tmp_p
     assert written["settings"]["network"]["heads"] == "parallel"
     assert "network.heads" in written["settings_completed"]
     assert written["revision"] == "abc1234"
-    assert written["label"] == length_label(40, 200) != length_label(200, 200)
+    full = 50 * (64 // CONFIG["training"]["batch_size"])
+    assert written["label"] == length_label(40, full) != length_label(full, full)
+    # a key whose default was another in the run's time, when there was no key
+    assert written["settings"]["input"]["polarity"] == "as_is"
+    assert written["settings"]["network"]["feature_scale"] is None
     before, after = load_file(run / "model.safetensors"), load_file(tmp_path / "default.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
     card = (tmp_path / "default.md").read_text()

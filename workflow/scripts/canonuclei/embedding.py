@@ -22,6 +22,12 @@ from .training.summary import describe_training
 
 LARGEST = 20e6  # bytes of weights that a repository can carry
 PAPER_EPOCHS = 50
+# What the code did before it had these keys, where their defaults do otherwise
+BEFORE = {
+    "input": {"polarity": "as_is"},
+    "encoder": {"batch_norm": "train"},
+    "network": {"feature_scale": None},
+}
 # What the description takes over from the run's model.json, where it is told there
 TAKEN = ("run", "variant", "model", "encoder", "seed", "supervision", "shape", "parameters", "training_tiles")
 MADE = ("steps", "seconds", "device", "processor", "versions", "revision", "code")
@@ -116,7 +122,7 @@ def describe(run: Run, defaults: Mapping[str, Any], commit: str | None = None) -
     # of a run's sections, those that its network and its prediction go by
     base = {name: defaults[name] for name in ("input", "encoder", "network", "loss", "prediction")}
     base["tile_size"] = 128
-    settings = overlay(base, told["settings"])
+    settings = overlay(overlay(base, BEFORE), told["settings"])
     completed = sorted(set(_keys(settings)) - set(_keys(told["settings"])))
     full = PAPER_EPOCHS * (told["training_tiles"] // settings["training"]["batch_size"])
     return {
@@ -129,7 +135,7 @@ def describe(run: Run, defaults: Mapping[str, Any], commit: str | None = None) -
         "data": {"dataset": run.dataset, "split": _split(run.split)},
         "training_data": told.get("training_data") or _training_data(run),
         "settings": settings,
-        # keys newer than the run, at their defaults, which are what the code did before it had them
+        # keys newer than the run, at what the code did before it had them
         "settings_completed": completed,
     }
 

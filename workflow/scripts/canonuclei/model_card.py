@@ -99,7 +99,7 @@ def _training(described: Mapping[str, Any]) -> str:
     ]
     if described["settings_completed"]:
         lines.append(
-            "Keys newer than the run stand there at their defaults, which is what the code then did: "
+            "Keys newer than the run stand there at what the code then did: "
             + ", ".join(f"`{key}`" for key in described["settings_completed"])
             + "."
         )
