@@ -13,7 +13,7 @@ from skimage.measure import regionprops_table
 from canonuclei.analysis.examples import examples
 from canonuclei.analysis.failures import failures
 from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
-from canonuclei.analysis.shapes import LearnedShape, shape_table
+from canonuclei.analysis.shapes import LearnedShape, edge_width, shape_table
 from canonuclei.analysis.study import failure_table, measurement_table, range_name, study
 from canonuclei.evaluation.approaches import Predicted
 from canonuclei.evaluation.frames import Frame
@@ -209,3 +209,14 @@ def test_shapes_are_told_and_drawn(tmp_path):
     paths = {kind: tmp_path / f"shapes.{kind}" for kind in ("png", "svg")}
     make_figure(draw_shapes, paths, shapes=learned, start=0.5, simulated=True)
     assert all(path.stat().st_size > 5000 for path in paths.values())
+
+
+def test_an_ellipse_has_the_edge_of_its_rays():
+    """And not the spread of its radii, which a mean profile would show."""
+    disc = ShapeMLP(sharpness=80.0, noise=0.0)
+
+    def ellipse(points):
+        return disc(points * torch.tensor([1.0, 1.6]))
+
+    longest = 2 * np.log(3) / 80
+    assert longest / 1.6 < edge_width(ellipse) < longest

@@ -74,3 +74,27 @@ def test_shapes_failures_and_measures():
     assert "### By density" not in page
     assert "| Ours+P | tiny | 0 | area | 600 | -3.2 % | 9.0 % | – |" in page
     assert "| Ours | tiny | 0 | yes | yes | 0.100 | 0.020 | 0.500 | – | 0.990 |" in page
+
+
+def test_images_of_ones_own_without_instance_labels():
+    """No F1, and nothing of the paper: pixel IoU is what can be claimed."""
+    own = tables()
+    own["differences"] = own["differences"].query("metric == 'dice'").assign(metric="iou")
+    own["readings"] = own["readings"].iloc[:0]
+    page = analysis_page(own, "mylab", own=True)
+    assert lines(page, "| Ours+L_cnt − Ours ") == [
+        "| Ours+L_cnt − Ours | tiny | 0 | IoU | **+30.0** | +21.0 … +38.0 |"
+    ]
+    assert "aper" not in page
+    own["differences"] = own["differences"].iloc[:0]
+    assert lines(analysis_page(own, "mylab", own=True), "## ") == []
+
+
+def test_a_shape_that_is_not_whole_says_why():
+    shape = {"approach": "Ours", "encoder": "tiny", "seed": 0, "has_inside": True, "closed_in_grid": False}
+    shape |= {"pieces": 1, "convex": False, "eccentricity": None, "offset": None, "equivalent_radius": None}
+    shape |= {"edge_width": None, "maximum": 0.99}
+    rows = [shape, shape | {"has_inside": False, "pieces": 0}, shape | {"closed_in_grid": True, "pieces": 2}]
+    page = analysis_page(tables() | {"shapes": pd.DataFrame(rows)}, "mine")
+    said = [line.split(" | ")[3] for line in lines(page, "| Ours | tiny | 0 | ")]
+    assert said == ["leaves [−1, 1]²", "no inside", "2 pieces"]

@@ -223,6 +223,9 @@ def test_an_encoder_from_scratch_has_no_statistics_to_keep():
     config["encoder"]["weights"]["efficientnet-lite0"] = "imagenet"
     kept = {
         name: run_settings(config, "ours", name)["encoder"]["batch_norm"]
-        for name in ("resnet50", "efficientnet-lite0")
+        for name in ("resnet50", "efficientnet-lite0", "tiny")
     }
-    assert kept == {"resnet50": "train", "efficientnet-lite0": "frozen"}
+    assert kept == {"resnet50": "train", "efficientnet-lite0": "frozen", "tiny": "train"}
+    config["encoder"]["weights"] = "imagenet"  # which the tiny one has not
+    assert run_settings(config, "ours", "tiny")["encoder"]["batch_norm"] == "train"
+    assert run_settings(config, "ours", "resnet50")["encoder"]["batch_norm"] == "frozen"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from canonuclei.nuclei.bounds import DIRECTIONS, TOP, LevelBounds
-from shapes import FUSED, SHAPES, plain_u
+from shapes_by_hand import FUSED, SHAPES, plain_u
 
 
 def inside_polygon(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

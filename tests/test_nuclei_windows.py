@@ -14,7 +14,7 @@ from canonuclei.nuclei.merge import merge_contained, merge_pixels
 from canonuclei.nuclei.render import compose, compose_tiles, render_instances
 from canonuclei.nuclei.windows import place, render_windows
 from canonuclei.segmentation.model import load_model
-from shapes import FUSED, SHAPES, disc, ellipse, noisy, plain_u, second_piece, unbounded
+from shapes_by_hand import FUSED, SHAPES, disc, ellipse, noisy, plain_u, second_piece, unbounded
 
 
 def plain_product(shape: ShapeMLP, lower, t, p, rows: np.ndarray, columns: np.ndarray, size: float):

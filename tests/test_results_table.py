@@ -21,8 +21,11 @@ def folder(tmp_path: Path) -> Path:
     table = pd.DataFrame(rows).assign(f1_mean_9=0.5, f1_mean_10=0.45)
     table.to_csv(tmp_path / "table1.csv", index=False)
     run = {"steps": 1200, "seconds": 3600.0, "processor": "a processor", "threads": 2, "revision": "abc"}
-    write_json(tmp_path / "made.json", {"runs": {f"r{seed}": run | {"seed": seed} for seed in range(3)}})
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"training": {"epochs": 50}}))
+    runs = {f"ours-cnt_tiny_s{seed}": run | {"seed": seed} for seed in range(3)}
+    write_json(tmp_path / "made.json", {"runs": runs | {"short_tiny_s0": run | {"seed": 0, "steps": 90}}})
+    variants = {"ours-cnt": {}, "short": {"training": {"epochs": 2}}}
+    config = {"training": {"epochs": 50, "tiles_per_epoch": None}, "variants": variants}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     return tmp_path
 
 
@@ -38,8 +41,12 @@ def test_medians_over_seeds_beside_the_papers(folder: Path):
 
 
 def test_what_made_them(folder: Path):
-    told = "3 runs of 50 epochs (1,200 steps), 3 seeds, 3.0 hours in all on a processor, 2 threads, "
+    told = (
+        "4 runs of 2 to 50 epochs (90 to 1,200 steps), 3 seeds, 4.0 hours in all on a processor, 2 threads, "
+    )
     assert results_table.made_by(folder) == told + "weights of commit `abc`."
+    assert "(1 run of it)" in results_table.schedule(folder)
+    assert "a model of 50 epochs (1,200 steps)" in " ".join(results_table.picture(folder).split())
 
 
 def test_the_readme_is_in_step():

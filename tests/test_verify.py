@@ -10,6 +10,7 @@ import yaml
 from canonuclei import provenance
 from canonuclei.errors import InputError
 from canonuclei.files import write_json
+from canonuclei.verification.published import Published
 from verify_standins import OVERLAY, ROWS, Finished, write
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -135,7 +136,7 @@ def test_without_data_and_config_it_is_said_why_nothing_could_be_checked(finishe
     write_json(finished.published / "made.json", made)
     unknown = found(finished.verify("another"), "cannot be checked")
     assert unknown[("", "configuration")] == "its configuration's file gone.yaml is not here"
-    assert "of 20 checks could not be made" in capsys.readouterr().out
+    assert "of 21 checks could not be made" in capsys.readouterr().out
 
 
 def test_folders_that_no_run_made_and_damaged_ones(finished: Finished, capsys):
@@ -176,3 +177,12 @@ def test_todays_published_results_are_told_in_plain_words(tmp_path: Path, capsys
     text = capsys.readouterr().out
     assert "bbbc038-stage1-short: stale: 7 of 7 runs were trained by other code than this" in text
     assert "made anew by: snakemake publish --configfile config/demo.yaml config/precision.yaml" in text
+
+
+def test_how_to_make_some_runs_anew(tmp_path: Path):
+    config = {"source": "a folder with the published files", "only": "ours_tiny_s0 ours-cnt_tiny_s0"}
+    published = Published(tmp_path, {"configfiles": ["config/config.yaml", "mine.yaml"]}, config, {})
+    place = "source=<folder with the published files>"
+    assert published.command("publish") == (
+        f"snakemake publish --configfile mine.yaml --config {place} 'only=ours_tiny_s0 ours-cnt_tiny_s0'"
+    )

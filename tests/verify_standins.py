@@ -106,6 +106,7 @@ class Finished:
         return {
             "tables": code_digest("evaluation/tables.py"),
             "figures": code_digest("figures/style.py"),
+            "analysis": code_digest("analysis/page.py"),
             "prediction": code_digest("prediction.py"),
             "training": TRAINING,
         }

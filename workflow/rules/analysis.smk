@@ -23,7 +23,7 @@ if CANONICAL_RUNS:
         params:
             start=config["network"]["shape_radius"],
             simulated=SIMULATED,
-            code=code_digest("../shapes.py", "analysis/shapes.py", "figures/shapes.py", *DRAWING, "nuclei"),
+            code=code_digest("../shapes.py", "analysis/shapes.py", "figures/shapes.py", *DRAWING, *RENDERING),
         message:
             "Telling what the canonical shape became in every run"
         script:
@@ -88,11 +88,11 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             simulated=SIMULATED,
             code=code_digest(
                 "../failures.py",
-                "analysis",
+                "analysis/examples.py",
                 "figures/failures.py",
                 "figures/measurements.py",
                 *DRAWING,
-                *SCORING,
+                *STUDYING,
             ),
         message:
             "Telling where approaches fail and how good their measures are"
@@ -121,7 +121,8 @@ rule analysis_page:
         "../../envs/torch.yaml"
     params:
         dataset=config["dataset"],
-        code=code_digest("../analysis_page.py", "analysis/page.py", "markdown.py"),
+        own=FOLDER,
+        code=code_digest("../analysis_page.py", "analysis/page.py", *TABULATING, *STUDYING),
     message:
         "Setting the analysis beside what is claimed"
     script:

@@ -8,6 +8,9 @@ ALL_TILES = expand(f"{RESULTS}/tiles/{{set}}/{{file}}", set=SETS, file=TILE_FILE
 RESULTS_CODE = {
     "tables": code_digest("evaluation", "data/looks.py", "markdown.py", "words.py", *SCORING),
     "figures": code_digest("figures", "models/encoders.py", *DRAWING, *RENDERING),
+    "analysis": code_digest(
+        "analysis", "figures/failures.py", "figures/measurements.py", *TABULATING, *STUDYING
+    ),
     "prediction": code_digest("prediction.py", "nuclei", "training/records.py"),
     "training": {kind: (*TRAINING_CODE, *files) for kind, files in MODEL_CODE.items()},
 }

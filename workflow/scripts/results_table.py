@@ -13,6 +13,7 @@ import yaml
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.files import read_json
 from canonuclei.markdown import markdown_table
+from canonuclei.settings import parse_run
 from canonuclei.words import many
 from in_step import put
 
@@ -40,6 +41,7 @@ METRICS = {
     "f1_mean_10": "F1 mean (ten)",
 }
 EMPTY = "–"
+PAPER_EPOCHS = 50
 
 
 def of_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -81,18 +83,56 @@ def full_table(folder: Path) -> str:
 
 
 def made_by(folder: Path) -> str:
-    """Runs, seeds, steps, processor and commit, in a sentence."""
-    made = read_json(folder / "made.json")
-    runs = made["runs"].values()
-    epochs = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["training"]["epochs"]
-    steps = sorted({run["steps"] for run in runs})
-    hours = sum(run["seconds"] for run in runs) / 3600
-    seeds = sorted({run["seed"] for run in runs})
-    commits = sorted({run["revision"] for run in runs if run.get("revision")})
-    told = f"{many(len(made['runs']), 'run')} of {epochs} epochs ({_range(steps)} steps), "
+    """Runs, seeds, epochs and steps, processor and commit, in a sentence."""
+    made, config = read_json(folder / "made.json"), _config(folder)
+    runs = made["runs"]
+    epochs = [_training(config, run)["epochs"] for run in runs]
+    steps = [run["steps"] for run in runs.values()]
+    hours = sum(run["seconds"] for run in runs.values()) / 3600
+    seeds = {run["seed"] for run in runs.values()}
+    commits = sorted({run["revision"] for run in runs.values() if run.get("revision")})
+    told = f"{many(len(runs), 'run')} of {_range(epochs)} epochs ({_range(steps)} steps), "
     told += f"{many(len(seeds), 'seed')}, {hours:.1f} hours in all on {_processors(made)}"
     return told + (
         f", weights of commit {', '.join(f'`{commit}`' for commit in commits)}." if commits else "."
+    )
+
+
+def schedule(folder: Path) -> str:
+    """Whether all runs were as long as the paper's."""
+    config = _config(folder)
+    short = [run for run in read_json(folder / "made.json")["runs"] if _is_short(_training(config, run))]
+    if not short:
+        return f"The paper's schedule: {PAPER_EPOCHS} epochs of all tiles."
+    return (
+        f"**A shortened schedule** ({many(len(short), 'run')} of it); the paper's is {PAPER_EPOCHS} epochs."
+    )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+
+
+def _training(config: dict[str, Any], run: str) -> dict[str, Any]:
+    """The section ``training`` of a run."""
+    variant = config["variants"][parse_run(run)[0]]
+    return config["training"] | variant.get("training", {})
+
+
+def _is_short(training: dict[str, Any]) -> bool:
+    return training["epochs"] < PAPER_EPOCHS or training["tiles_per_epoch"] is not None
+
+
+def picture(folder: Path) -> str:
+    """Figure 1, and what it shows."""
+    made, config = read_json(folder / "made.json"), _config(folder)
+    run = next(name for name in made["runs"] if name.startswith("ours-cnt_"))
+    length = f"{many(_training(config, run)['epochs'], 'epoch')} ({made['runs'][run]['steps']:,} steps)"
+    return (
+        f"[![Figure 1: from a tile to a composed mask](results/published/{folder.name}/figures/figure1.png)]"
+        f"(workflow/scripts/figure1.py)\n\n*A real tile and the outputs of a model of {length}: the encoder "
+        "places instances of one learned shape, and\ntheir maximum is compared with the binary mask. "
+        "(Drawn by [figure1.py](workflow/scripts/figure1.py).)*"
     )
 
 
@@ -102,7 +142,7 @@ def _processors(made: dict[str, Any]) -> str:
 
 
 def _range(numbers: list[int]) -> str:
-    return " to ".join(f"{number:,}" for number in dict.fromkeys((numbers[0], numbers[-1])))
+    return " to ".join(f"{number:,}" for number in dict.fromkeys((min(numbers), max(numbers))))
 
 
 def _spread(row: dict[str, Any]) -> str:
@@ -122,13 +162,25 @@ def published() -> Path:
     return next(PUBLISHED / name for name in FOLDERS if (PUBLISHED / name / "table1.csv").is_file())
 
 
+def drawn() -> Path:
+    """The folder whose Figure 1 stands there: the first that has one."""
+    folders = (PUBLISHED / name for name in FOLDERS)
+    return next(folder for folder in folders if (folder / "figures" / "figure1.png").is_file())
+
+
 def main(check: bool = False) -> int:
     """Write the tables, or tell whether they are in step (0) or not (1)."""
     folder = published()
     link = f"[{folder.name}](results/published/{folder.name})"
     first = f"{first_table(folder)}\n\n*{made_by(folder)} All of it: {link}.*"
-    changed = put(README, "first results", first, check)
-    return changed | put(README, "results", f"{full_table(folder)}\n\n{made_by(folder)} From {link}.", check)
+    changed = put(README, "first picture", picture(drawn()), check)
+    changed |= put(README, "first results", first, check)
+    return changed | put(
+        README,
+        "results",
+        f"{schedule(folder)}\n\n{full_table(folder)}\n\n{made_by(folder)} From {link}.",
+        check,
+    )
 
 
 if __name__ == "__main__":

@@ -49,11 +49,16 @@ def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[
     weights = settings["encoder"]["weights"]
     # of a mapping; the tiny encoder has none and need not be named
     settings["encoder"]["weights"] = weights.get(encoder, "none") if isinstance(weights, Mapping) else weights
-    if settings["encoder"]["weights"] == "none":
-        settings["encoder"]["batch_norm"] = "train"  # there are no pretrained statistics to keep
+    keep_statistics(settings["encoder"], encoder)
     settings["tile_size"] = config["tiles"]["size"]
     settings["alpha"] = float(entry.get("alpha", 0.0))
     return settings
+
+
+def keep_statistics(section: dict[str, Any], encoder: str) -> None:
+    """Set ``batch_norm`` to train, in place, where there are no pretrained statistics to keep."""
+    if encoder == "tiny" or section["weights"] == "none":
+        section["batch_norm"] = "train"
 
 
 def training_settings(settings: Mapping[str, Any], model: str) -> dict[str, Any]:

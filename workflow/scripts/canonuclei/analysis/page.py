@@ -10,6 +10,8 @@ import pandas as pd
 from ..evaluation.markdown import PAPER, READINGS
 from ..evaluation.scores import KEYS
 from ..markdown import markdown_table
+from ..nuclei.measures import one_closed_piece
+from ..words import many
 from .failures import FALSE, TRUE_KINDS
 from .study import BY
 
@@ -23,17 +25,24 @@ DENSITY_NOTE = "nuclei to 128 × 128 px of the image"
 UNITS = {"%": " %", "degrees": "°", "px": " px"}
 
 
-def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str) -> str:
+def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str, own: bool = False) -> str:
     """The page.
 
     Args:
         tables: ``table1``, ``differences``, ``readings`` (``f1_mean_readings``) and, where they could be
             made, ``failures``, ``measurements`` and ``shapes``.
         dataset: its name.
+        own: images of a user's own, which the paper's numbers say nothing of.
     """
-    parts = [f"# Analysis of {dataset}", "Made by `snakemake analysis` from the tables beside it; in %."]
-    parts += ["## What is claimed, and what came out", CLAIMS_NOTE, _claims(tables["differences"])]
-    if ratios := _ratios(tables["table1"]):
+    parts = [
+        f"# Analysis of {dataset}",
+        "Made by `snakemake analysis` from the tables beside it and above it.",
+    ]
+    if rows := _claims(tables["differences"], own):
+        heads = ["a − b", "encoder", "seed", "metric", "difference", "95 %", *([] if own else ["paper"])]
+        parts += ["## What is claimed, and what came out", OWN_NOTE if own else CLAIMS_NOTE]
+        parts.append(markdown_table(heads, rows, 4))
+    if not own and (ratios := _ratios(tables["table1"])):
         parts += ["Beside Mask R-CNN, which is told every nucleus (the paper: 68.47 / 78.75 = 87 %):", ratios]
     if len(tables.get("shapes", ())):
         parts += ["## What the canonical shape became", SHAPES_NOTE, _shapes(tables["shapes"])]
@@ -41,7 +50,7 @@ def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str) -> str:
         parts += ["## Where it fails", FAILURES_NOTE, *_failures(tables["failures"])]
     if len(tables.get("measurements", ())):
         parts += ["## Parameters as measurements", MEASURES_NOTE, _measurements(tables["measurements"])]
-    if len(tables["readings"]):
+    if not own and len(tables["readings"]):
         scored = tables["readings"].merge(tables["table1"][[*KEYS, "f1_50"]], on=KEYS, how="left")
         parts += ["## Readings of the mean F1", READINGS_NOTE, _readings(scored)]
     return "\n\n".join(parts) + "\n"
@@ -51,6 +60,9 @@ CLAIMS_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % 
 over the test images: it speaks of other images like these, not of other seeds). *Paper*: the same
 difference in its Table 1, on another test set. Bold: the interval leaves out 0. All metrics are in
 `differences.csv`."""
+OWN_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % interval (paired bootstrap
+over the test images: it speaks of other images like these, not of other seeds). Bold: the interval
+leaves out 0. All metrics are in `../differences.csv`."""
 SHAPES_NOTE = """At p(z) = 1, in canonical units (`shapes.csv`, `shapes.png`). *One piece*: it has an
 inside and one closed outline within [−1, 1]². Edge: from p(s) = ¾ to ¼. Offset: of the centroid from the
 origin, in radii."""
@@ -66,25 +78,20 @@ READINGS_NOTE = """In brackets: divided by F1@0.5, which is 0.88 in the paper's 
 68.47)."""
 
 
-def _claims(differences: pd.DataFrame) -> str:
+def _claims(differences: pd.DataFrame, own: bool) -> list[list[str]]:
+    """A row a pair: F1@0.5 where it is known, else IoU; against DeepLabV3, which has no instances, IoU."""
+    tiles = differences[differences["scope"] == "tile"]
+    leading = "f1_50" if (tiles["metric"] == "f1_50").any() else "iou"
     rows = []
-    for row in differences[differences["scope"] == "tile"].to_dict("records"):
-        metric = "iou" if row["approach_b"] == "DeepLabV3" else "f1_50"
+    for row in tiles.to_dict("records"):
+        metric = "iou" if row["approach_b"] == "DeepLabV3" else leading
         if row["metric"] != metric:
             continue
-        value = f"{100 * row['difference']:+.1f}"
-        sure = row["low"] > 0 or row["high"] < 0
-        rows.append(
-            [
-                f"{_side(row, 'a')} − {_side(row, 'b')}",
-                *_whose(row),
-                METRIC_NAMES[metric],
-                f"**{value}**" if sure else value,
-                f"{100 * row['low']:+.1f} … {100 * row['high']:+.1f}",
-                _paper(row, metric),
-            ]
-        )
-    return markdown_table(["a − b", "encoder", "seed", "metric", "difference", "95 %", "paper"], rows, 4)
+        value, sure = f"{100 * row['difference']:+.1f}", row["low"] > 0 or row["high"] < 0
+        cells = [f"{_side(row, 'a')} − {_side(row, 'b')}", *_whose(row), METRIC_NAMES[metric]]
+        cells += [f"**{value}**" if sure else value, f"{100 * row['low']:+.1f} … {100 * row['high']:+.1f}"]
+        rows.append(cells if own else [*cells, _paper(row, metric)])
+    return rows
 
 
 def _side(row: Mapping[str, Any], side: str) -> str:
@@ -124,15 +131,23 @@ def _ratios(table1: pd.DataFrame) -> str:
 def _shapes(shapes: pd.DataFrame) -> str:
     rows = []
     for row in shapes.to_dict("records"):
-        whole = row["has_inside"] and row["closed_in_grid"] and row["pieces"] == 1
         numbers = [
             row[key] for key in ("eccentricity", "offset", "equivalent_radius", "edge_width", "maximum")
         ]
-        said = ["yes" if whole else f"no ({row['pieces']} pieces)", "yes" if row["convex"] else "no"]
+        said = [_whole(row), "yes" if row["convex"] else "no"]
         cells = [EMPTY if pd.isna(number) else f"{number:.3f}" for number in numbers]
         rows.append([row["approach"], *_whose(row), *said, *cells])
     heads = ["approach", "encoder", "seed", "one piece", "convex", "eccentricity", "offset", "radius", "edge"]
     return markdown_table([*heads, "largest p(s)"], rows, 5)
+
+
+def _whole(row: Mapping[str, Any]) -> str:
+    """Whether a shape is one closed piece, or why not."""
+    if one_closed_piece(row):
+        return "yes"
+    if not row["has_inside"]:
+        return "no inside"
+    return many(int(row["pieces"]), "piece") if row["closed_in_grid"] else "leaves [−1, 1]²"
 
 
 def _failures(failures: pd.DataFrame) -> list[str]:

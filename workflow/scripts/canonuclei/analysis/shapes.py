@@ -50,7 +50,7 @@ def shape_table(shapes: Sequence[LearnedShape]) -> pd.DataFrame:
 
     Returns:
         ``approach, supervision, encoder, seed``, the measures in canonical units, and ``edge_width``: from
-        p(s) = 0.75 to 0.25 along the radius, as the mean of all directions (empty where one is not passed).
+        p(s) = 0.75 to 0.25 along the radius, the mean over directions (empty where one passes not both).
     """
     return pd.DataFrame([_row(each) for each in shapes])
 
@@ -70,19 +70,20 @@ def profiles(shape: ShapeMLP) -> np.ndarray:
 
 
 def edge_width(shape: ShapeMLP) -> float | None:
-    """How far p(s) takes from 0.75 to 0.25 along the mean profile, canonical units; None without both."""
-    mean = profiles(shape).mean(axis=0)
-    below = [np.flatnonzero(mean < level) for level in (0.75, 0.25)]
-    if mean[0] < 0.75 or not all(map(len, below)):
+    """How far p(s) takes from 0.75 to 0.25, canonical units: mean over the directions from the origin.
+
+    Returns:
+        None where a direction does not begin above 0.75 or does not fall below 0.25.
+    """
+    rays = profiles(shape)
+    if (rays[:, 0] < 0.75).any() or not (rays < 0.25).any(axis=1).all():
         return None
-    crossings = [
-        _crossing(mean, int(first[0]), level) for first, level in zip(below, (0.75, 0.25), strict=True)
-    ]
-    return float(crossings[1] - crossings[0])
+    return float(np.mean([_crossing(ray, 0.25) - _crossing(ray, 0.75) for ray in rays]))
 
 
-def _crossing(profile: np.ndarray, first: int, level: float) -> float:
-    """The radius at which a profile falls to ``level``, between its sample ``first`` and the one before."""
+def _crossing(profile: np.ndarray, level: float) -> float:
+    """The radius at which a profile first falls to ``level``, between two samples."""
+    first = int(np.flatnonzero(profile < level)[0])
     above, below = profile[first - 1], profile[first]
     part = (above - level) / (above - below)
     return PROFILE_RADII[first - 1] + part * (PROFILE_RADII[first] - PROFILE_RADII[first - 1])

@@ -40,7 +40,9 @@ def trained_model(material: dict[str, Any]) -> CanonicalModel:
 def fresh_model(material: dict[str, Any], encoder: str) -> CanonicalModel:
     """A model of the run's settings with random weights on any encoder, the same each time."""
     torch.manual_seed(0)
-    return build_model("canonical", encoder, settings_of(material))
+    settings = settings_of(material)
+    settings["encoder"] = {**settings["encoder"], "batch_norm": "train"}  # random weights have no statistics
+    return build_model("canonical", encoder, settings)
 
 
 def prepare(weights: Path, tiles: Path, prediction: dict[str, Any], folder: Path) -> dict[str, Any]:

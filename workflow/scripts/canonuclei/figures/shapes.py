@@ -20,7 +20,7 @@ POINTS = 256  # a side, of the grid that outlines are found on
 
 
 def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -> Figure:
-    """Outlines at the threshold, and the mean of p(s) over all directions with its least and greatest.
+    """Outlines at p(s) = ½, and the mean of p(s) over all directions with its least and greatest.
 
     A colour for each approach and encoder, a dash for each seed.
 
@@ -46,7 +46,7 @@ def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -
         radial.fill_between(
             PROFILE_RADII, rays.min(axis=0), rays.max(axis=0), color=look["color"], alpha=0.12, linewidth=0
         )
-        edge = outline(shape_grid(each.shape, POINTS), each.threshold)
+        edge = outline(shape_grid(each.shape, POINTS), 0.5)
         if edge is not None:
             edge = Outline((edge.vertices * 2 + 1) / POINTS - 1, edge.codes)
             plane.add_patch(PathPatch(edge, fill=False, **look))

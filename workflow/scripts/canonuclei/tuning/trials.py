@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputError
-from ..settings import SECTIONS, overlay, run_settings
+from ..settings import SECTIONS, keep_statistics, overlay, run_settings
 
 
 def trial_chain(trials: Mapping[str, Any], name: str) -> list[str]:
@@ -46,6 +46,7 @@ def trial_run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     short = {key: tuning[key] for key in ("epochs", "tiles_per_epoch")}
     settings = overlay(settings, {"training": short})
     settings = overlay(settings, {key: merged[key] for key in SECTIONS if key in merged})
+    keep_statistics(settings["encoder"], tuning["encoder"])
     settings["alpha"] = float(merged.get("alpha", settings["alpha"]))
     return {
         "variant": variant,

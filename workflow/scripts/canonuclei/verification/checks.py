@@ -17,7 +17,7 @@ from .lines import DIFFERS, SAME, UNKNOWN, Line, Now
 from .published import Published
 
 OLD = "published before this was recorded"
-CODE = ("code of the tables", "code of the figures", "code of the prediction")
+CODE = ("code of the tables", "code of the figures", "code of the analysis", "code of the prediction")
 
 
 def check(published: Published, now: Now) -> list[Line]:

@@ -54,8 +54,12 @@ class Published:
         words = ["snakemake", target, *(["--configfile", *map(shlex.quote, overlays)] if overlays else [])]
         config = self.config or {}
         own = config.get("data", {}).get("kind") == "folder"
+        keys = []
         if own or not str(config.get("source", "")).startswith(("simulated", "https://")):
-            words += ["--config", "'data={…}'" if own else "source=<folder with the published files>"]
+            keys.append("'data={…}'" if own else "source=<folder with the published files>")
+        if config.get("only"):
+            keys.append(shlex.quote(f"only={config['only']}"))
+        words += ["--config", *keys] if keys else []
         return " ".join(words)
 
     def files(self) -> list[str]:

@@ -35,8 +35,8 @@ def record_of(
         results: ``results/<dataset>``, finished.
         config: the whole configuration.
         origin: ``configfiles``, those that it was read from, and ``overrides``, the keys laid over them.
-        code: ``tables``, ``figures`` and ``prediction``: digests of the code; ``training``: kind of network →
-            the library's files that make its weights.
+        code: ``tables``, ``figures``, ``analysis`` and ``prediction``: digests of code; ``training``: kind
+            of network → the library's files that make its weights.
         sources: files that the images come from.
         encoders: pretrained weights.
         made: tables and figures.
