@@ -73,8 +73,18 @@ def test_stage1_protocol_needs_no_stage2_file(real_data: Path):
     text = run.stdout + run.stderr
     assert run.returncode == 0, text[-3000:]
     assert "stage2" not in text
-    assert planned(text, "train") == 7
+    assert planned(text, "train") == 11
     assert planned(text, "weights") == 1, "ResNet-50 starts from scratch here"
+
+
+def test_some_runs_of_all(real_data: Path):
+    """Tables, figures and what is published of the runs that are named, and nothing else is trained."""
+    chosen = "ours_efficientnet-lite0_s0 ours-cnt_efficientnet-lite0_s0"
+    overlay = ("--configfile", "config/bbbc038-stage1.yaml", "--config", f"source={real_data}")
+    run = snakemake("--dry-run", "--forceall", *overlay, f"only={chosen}", "--", "publish")
+    text = run.stdout + run.stderr
+    assert run.returncode == 0, text[-3000:]
+    assert [planned(text, rule) for rule in ("train", "fates", "shapes", "figure1", "publish")] == [2, 2, 1, 1, 1]
 
 
 def test_faults_of_the_config_end_before_anything_runs():
