@@ -36,7 +36,7 @@ def make_standins(folder: Path, empty: bool = False) -> Path:
             table.to_csv(folder / "nuclei" / f"{run}{suffix}", index=False, float_format="%.9g")
         _write_shape(folder / "nuclei" / f"{run}.shape.json", run, variant, label)
         _write_log(folder / "runs" / run / "log.csv", 1 if empty else 20, variant == "ours-cnt")
-        shape = {"eccentricity": None if empty else 0.12, "pieces": 1, "closed_in_grid": not empty}
+        shape = {"eccentricity": None if empty else 0.12, "pieces": 1, "closed": not empty}
         shape = {"shape": {**shape, "convex": variant == "ours"}}
         (folder / "runs" / run / "model.json").write_text(json.dumps(shape))
     _write_log(folder / "runs" / "mask-rcnn_tiny_s0" / "log.csv", 1 if empty else 20, False, rival=True)

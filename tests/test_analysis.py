@@ -202,8 +202,8 @@ def test_shapes_are_told_and_drawn(tmp_path):
     assert disc["pieces"] == 1 and disc["convex"] and disc["closed_in_grid"]
     assert disc["eccentricity"] < 0.05
     assert disc["equivalent_radius"] == pytest.approx(0.5, abs=0.01)
-    # from logit 1.1 to −1.1, at a slope of 10 to the unit of r
-    assert disc["edge_width"] == pytest.approx(2 * np.log(3) / 10, rel=0.1)
+    # from logit 1.1 to −1.1, at a slope of 10 to the unit of r, in radii of ½
+    assert disc["edge_width"] == pytest.approx(4 * np.log(3) / 10, rel=0.1)
     missing = table.loc["Ours+L_cnt"]
     assert not missing["has_inside"] and pd.isna(missing["area"]) and pd.isna(missing["edge_width"])
     paths = {kind: tmp_path / f"shapes.{kind}" for kind in ("png", "svg")}
@@ -219,4 +219,4 @@ def test_an_ellipse_has_the_edge_of_its_rays():
         return disc(points * torch.tensor([1.0, 1.6]))
 
     longest = 2 * np.log(3) / 80
-    assert longest / 1.6 < edge_width(ellipse) < longest
+    assert longest / 1.6 < 0.5 * edge_width(ellipse, 0.5) < longest

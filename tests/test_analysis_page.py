@@ -60,7 +60,7 @@ def test_shapes_failures_and_measures():
     failures = [found | {"by": by, "group": group, "nuclei": 1200} | shares for by, group in groups]
     failures.append(failures[1] | {"approach": "Ours"})
     measure = found | {"measure": "area", "unit": "%", "nuclei": 600, "bias": -3.25, "median_error": 9.0}
-    shape = {"approach": "Ours", "encoder": "tiny", "seed": 0, "has_inside": True, "closed_in_grid": True}
+    shape = {"approach": "Ours", "encoder": "tiny", "seed": 0, "has_inside": True, "closed": True}
     shape |= {"pieces": 1, "convex": True, "eccentricity": 0.1, "offset": 0.02, "equivalent_radius": 0.5}
     more = {
         "failures": pd.DataFrame(failures),
@@ -91,10 +91,10 @@ def test_images_of_ones_own_without_instance_labels():
 
 
 def test_a_shape_that_is_not_whole_says_why():
-    shape = {"approach": "Ours", "encoder": "tiny", "seed": 0, "has_inside": True, "closed_in_grid": False}
+    shape = {"approach": "Ours", "encoder": "tiny", "seed": 0, "has_inside": True, "closed": False}
     shape |= {"pieces": 1, "convex": False, "eccentricity": None, "offset": None, "equivalent_radius": None}
     shape |= {"edge_width": None, "maximum": 0.99}
-    rows = [shape, shape | {"has_inside": False, "pieces": 0}, shape | {"closed_in_grid": True, "pieces": 2}]
+    rows = [shape, shape | {"has_inside": False, "pieces": 0}, shape | {"closed": True, "pieces": 2}]
     page = analysis_page(tables() | {"shapes": pd.DataFrame(rows)}, "mine")
     said = [line.split(" | ")[3] for line in lines(page, "| Ours | tiny | 0 | ")]
-    assert said == ["leaves [−1, 1]²", "no inside", "2 pieces"]
+    assert said == ["not closed", "no inside", "2 pieces"]

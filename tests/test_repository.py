@@ -84,7 +84,13 @@ def test_some_runs_of_all(real_data: Path):
     run = snakemake("--dry-run", "--forceall", *overlay, f"only={chosen}", "--", "publish")
     text = run.stdout + run.stderr
     assert run.returncode == 0, text[-3000:]
-    assert [planned(text, rule) for rule in ("train", "fates", "shapes", "figure1", "publish")] == [2, 2, 1, 1, 1]
+    assert [planned(text, rule) for rule in ("train", "fates", "shapes", "figure1", "publish")] == [
+        2,
+        2,
+        1,
+        1,
+        1,
+    ]
 
 
 def test_faults_of_the_config_end_before_anything_runs():

@@ -86,7 +86,8 @@ def _training(described: Mapping[str, Any]) -> str:
     settings = described["settings"]["training"]
     versions = ", ".join(f"{name} {version}" for name, version in (described["versions"] or {}).items())
     shape = described.get("shape") or {}
-    one = shape.get("closed_in_grid") and shape.get("pieces") == 1
+    # whatever its size, which L can undo
+    one = shape.get("closed", shape.get("closed_in_grid")) and shape.get("pieces") == 1
     form = "one closed piece" if one else "NOT one closed piece"
     form += f", {'convex' if shape.get('convex') else 'not convex'}"
     if shape.get("eccentricity") is not None:

@@ -10,7 +10,6 @@ import pandas as pd
 from ..evaluation.markdown import PAPER, READINGS
 from ..evaluation.scores import KEYS
 from ..markdown import markdown_table
-from ..nuclei.measures import one_closed_piece
 from ..words import many
 from .failures import FALSE, TRUE_KINDS
 from .study import BY
@@ -63,9 +62,10 @@ difference in its Table 1, on another test set. Bold: the interval leaves out 0.
 OWN_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % interval (paired bootstrap
 over the test images: it speaks of other images like these, not of other seeds). Bold: the interval
 leaves out 0. All metrics are in `../differences.csv`."""
-SHAPES_NOTE = """At p(z) = 1, in canonical units (`shapes.csv`, `shapes.png`). *One piece*: it has an
-inside and one closed outline within [−1, 1]². Edge: from p(s) = ¾ to ¼. Offset: of the centroid from the
-origin, in radii."""
+SHAPES_NOTE = """At p(z) = 1 (`shapes.csv`, `shapes.png`). *One piece*: it has an inside and one closed
+outline. Its radius, in canonical units, began at ½ and has no meaning of its own, for L can undo it; so
+can it eccentricity and offset (of the centroid from the origin, in radii). Edge: from p(s) = ¾ to ¼, in
+radii."""
 FAILURES_NOTE = """Of the true nuclei of whole, stitched images: found (matched at IoU ≥ 0.5), merged
 (one mask holds half of it and half of another), split (two and more masks lie in it), outline (a mask
 lies on it, but too badly), missed; false: of the predicted masks those that lie on no nucleus. A picture
@@ -143,11 +143,11 @@ def _shapes(shapes: pd.DataFrame) -> str:
 
 def _whole(row: Mapping[str, Any]) -> str:
     """Whether a shape is one closed piece, or why not."""
-    if one_closed_piece(row):
-        return "yes"
     if not row["has_inside"]:
         return "no inside"
-    return many(int(row["pieces"]), "piece") if row["closed_in_grid"] else "leaves [−1, 1]²"
+    if not row["closed"]:
+        return "not closed"
+    return "yes" if row["pieces"] == 1 else many(int(row["pieces"]), "piece")
 
 
 def _failures(failures: pd.DataFrame) -> list[str]:

@@ -15,8 +15,9 @@ from ..models.shape import ShapeMLP
 from ..nuclei.measures import describe_shape
 from ..nuclei.tables import read_shape
 
-PROFILE_RADII = np.linspace(0.0, 1.0, 101)  # canonical units
+PROFILE_RADII = np.linspace(0.0, 1.0, 201)  # parts of the farthest radius
 DIRECTIONS = 72
+FARTHEST = 2.0  # equivalent radii, within which the edge is looked for
 
 
 @dataclass(frozen=True)
@@ -49,40 +50,52 @@ def shape_table(shapes: Sequence[LearnedShape]) -> pd.DataFrame:
     """One row a run: what ``nuclei.measures.describe_shape`` measures where p(z) = 1, and the edge.
 
     Returns:
-        ``approach, supervision, encoder, seed``, the measures in canonical units, and ``edge_width``: from
-        p(s) = 0.75 to 0.25 along the radius, the mean over directions (empty where one passes not both).
+        ``approach, supervision, encoder, seed``, the measures in canonical units, and ``edge_width``, in
+        equivalent radii (of ``edge_width``).
     """
     return pd.DataFrame([_row(each) for each in shapes])
 
 
 def _row(each: LearnedShape) -> dict[str, Any]:
     keys = {key: getattr(each, key) for key in ("approach", "supervision", "encoder", "seed")}
-    return keys | describe_shape(each.shape, each.threshold) | {"edge_width": edge_width(each.shape)}
+    described = describe_shape(each.shape, each.threshold)
+    return keys | described | {"edge_width": edge_width(each.shape, described["equivalent_radius"])}
 
 
-def profiles(shape: ShapeMLP) -> np.ndarray:
-    """p(s) along ``PROFILE_RADII`` from the origin in ``DIRECTIONS`` directions, (directions, radii)."""
+def profiles(shape: ShapeMLP, farthest: float = 1.0) -> np.ndarray:
+    """p(s) from the origin in ``DIRECTIONS`` directions, (directions, radii).
+
+    Args:
+        shape: of canonical coordinates.
+        farthest: ``PROFILE_RADII`` are parts of it, canonical units.
+    """
     angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
-    rays = np.stack([np.cos(angles), np.sin(angles)], axis=-1)[:, None] * PROFILE_RADII[:, None]
+    rays = np.stack([np.cos(angles), np.sin(angles)], axis=-1)[:, None] * farthest * PROFILE_RADII[:, None]
     with torch.no_grad():
         flat = shape(torch.from_numpy(rays.reshape(-1, 2)).float()).exp()
     return flat.reshape(DIRECTIONS, len(PROFILE_RADII)).numpy().astype(np.float64)
 
 
-def edge_width(shape: ShapeMLP) -> float | None:
-    """How far p(s) takes from 0.75 to 0.25, canonical units: mean over the directions from the origin.
+def edge_width(shape: ShapeMLP, radius: float | None) -> float | None:
+    """How far p(s) takes from 0.75 to 0.25, in equivalent radii: mean over the directions from the origin.
+
+    Args:
+        shape: of canonical coordinates.
+        radius: its equivalent radius, canonical units; None: it has no closed inside.
 
     Returns:
-        None where a direction does not begin above 0.75 or does not fall below 0.25.
+        None where a direction does not begin above 0.75 or does not fall below 0.25 within twice the radius.
     """
-    rays = profiles(shape)
+    if radius is None:
+        return None
+    rays = profiles(shape, FARTHEST * radius)
     if (rays[:, 0] < 0.75).any() or not (rays < 0.25).any(axis=1).all():
         return None
-    return float(np.mean([_crossing(ray, 0.25) - _crossing(ray, 0.75) for ray in rays]))
+    return FARTHEST * float(np.mean([_crossing(ray, 0.25) - _crossing(ray, 0.75) for ray in rays]))
 
 
 def _crossing(profile: np.ndarray, level: float) -> float:
-    """The radius at which a profile first falls to ``level``, between two samples."""
+    """The part of the farthest radius at which a profile first falls to ``level``, between two samples."""
     first = int(np.flatnonzero(profile < level)[0])
     above, below = profile[first - 1], profile[first]
     part = (above - level) / (above - below)

@@ -15,7 +15,7 @@ from ..data.tiles import Tiles
 from ..nuclei.render import compose
 from ..nuclei.rows import nuclei_masks, parameters
 from .canvas import Canvas
-from .material import Nuclei, shape_grid, shown_tile
+from .material import Nuclei, shape_extent, shape_grid, shown_tile
 from .outlines import outline
 from .style import BLUE, GREEN, ORANGE, PURPLE, data_note, fitted_name, say_empty, show_image
 
@@ -24,7 +24,7 @@ STRIDE = 16  # px a cell, of every encoder
 SHOWN = 3  # instances followed through the figure
 COLOURS = (ORANGE, BLUE, GREEN)
 CELLS = 8  # a side, as drawn
-WINDOW = 1.75  # canonical units around the shape in which the grids are shown
+WINDOW = 1.75  # times the extent of the shape: where the grids are shown
 LINE_STEP = 8  # px between the lines of a grid
 NAME = 4.0  # inches of the note for the image's name
 ENCODERS = {"resnet50": "ResNet-50", "efficientnet-lite0": "EfficientNet-Lite0", "tiny": "tiny encoder"}
@@ -171,16 +171,17 @@ def _draw_grids(canvas: Canvas, nuclei: Nuclei, followed: Followed, size: int) -
     canvas.text(1.8, 3.12, "Transformed grids", weight="bold")
     canvas.text(1.8, 0.45, r"$X′ = L\,X + t$   (1)", fontsize=10)
     lower, t, _ = parameters(followed.rows)
-    background = shape_grid(nuclei.shape, 128, WINDOW)
+    window = WINDOW * shape_extent(nuclei.shape)
+    background = shape_grid(nuclei.shape, 128, window)
     for place, axes in enumerate(_stack(canvas, 1.45)):
-        extent = (-WINDOW, WINDOW, WINDOW, -WINDOW)
+        extent = (-window, window, window, -window)
         show_image(axes, background, cmap="Greys", vmin=0, vmax=1.6, extent=extent)
         if place >= len(lower):
             say_empty(axes, "–")
             continue
         for line in _grid_lines(lower[place], t[place], size):
             axes.plot(*line.T, color=COLOURS[place], linewidth=0.7)
-        axes.set(xlim=(-WINDOW, WINDOW), ylim=(WINDOW, -WINDOW))
+        axes.set(xlim=(-window, window), ylim=(window, -window))
 
 
 def _grid_lines(lower: np.ndarray, t: np.ndarray, size: int) -> list[np.ndarray]:
@@ -195,7 +196,7 @@ def _draw_shape(canvas: Canvas, nuclei: Nuclei) -> None:
     canvas.arrow((2.25, 1.84), (2.72, 1.84))
     canvas.box(2.8, 0.73, 2.15, 2.22)
     axes = canvas.panel(3.095, 1.24, 1.56, 1.56)
-    likelihood = shape_grid(nuclei.shape, 128)
+    likelihood = shape_grid(nuclei.shape, 128, shape_extent(nuclei.shape))
     show_image(axes, likelihood, vmin=0, vmax=1)
     _add_outline(axes, outline(likelihood), "white")
     canvas.text(3.875, 3.12, "Canonical shape MLP", weight="bold")

@@ -11,7 +11,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
 from ..words import many
-from .material import Nuclei, shape_grid, tell_runs
+from .material import Nuclei, shape_extent, shape_grid, tell_runs
 from .outlines import outline
 from .style import add_note, data_note, math_label, say_empty, show_image
 
@@ -25,7 +25,7 @@ def draw_figure3(
     simulated: bool,
     resolutions: Sequence[int] = RESOLUTIONS,
 ) -> Figure:
-    """Each row is a model's p(s) over [−1, 1]², sampled ever finer, with its outline at p(s) = ½.
+    """Each row is a model's p(s) over the square that shows it, sampled ever finer, with its outline at ½.
 
     Args:
         models: whose shapes.
@@ -38,35 +38,37 @@ def draw_figure3(
         len(models), len(resolutions), figsize=size, squeeze=False, layout="constrained"
     )
     for row, model, measured in zip(grid, models, diagnostics, strict=True):
+        half = shape_extent(model.shape)
         for axes, points in zip(row, resolutions, strict=True):
-            likelihood = shape_grid(model.shape, points)
-            show_image(axes, likelihood, vmin=0, vmax=1, extent=(-1, 1, 1, -1))
+            likelihood = shape_grid(model.shape, points, half)
+            show_image(axes, likelihood, vmin=0, vmax=1, extent=(-half, half, half, -half))
             edge = outline(likelihood)
             if edge is None:
                 say_empty(axes, "p(s) < ½ everywhere")
                 continue
-            edge = Outline((edge.vertices * 2 + 1) / points - 1, edge.codes)
+            edge = Outline(half * ((edge.vertices * 2 + 1) / points - 1), edge.codes)
             axes.add_patch(PathPatch(edge, facecolor="none", edgecolor="white", linewidth=1.4))
-            axes.set(xlim=(-1, 1), ylim=(1, -1))
-        row[0].set_ylabel(f"{math_label(model.label)}\n{_say(measured)}", fontsize=8)
+            axes.set(xlim=(-half, half), ylim=(half, -half))
+        where = f"[−{half:.2g}, {half:.2g}]²"
+        row[0].set_ylabel(f"{math_label(model.label)}, {where}\n{_say(measured)}", fontsize=8)
     for axes, points in zip(grid[0], resolutions, strict=True):
         axes.set_title(f"{points} × {points}")
     bar = figure.colorbar(grid[0][0].images[0], ax=grid, shrink=0.7, aspect=25, pad=0.01, label="p(s)")
     bar.ax.axhline(0.5, color="white", linewidth=1.6)
     add_note(
         figure,
-        data_note(simulated, tell_runs(models), "[−1, 1]² of canonical coordinates, outline at p(s) = ½"),
+        data_note(simulated, tell_runs(models), "canonical coordinates, outline at p(s) = ½"),
     )
     return figure
 
 
 def _say(measured: Mapping[str, Any]) -> str:
-    """What was measured on a shape: its eccentricity; whether it is one closed, convex piece in the grid."""
+    """What was measured on a shape: its eccentricity; whether it is one closed, convex piece."""
     parts = [many(measured.get("pieces", 1), "piece")]
     if measured.get("eccentricity") is None:
         return f"no closed outline\n{parts[0]}"
-    if "closed_in_grid" in measured:
-        parts.insert(0, "closed" if measured["closed_in_grid"] else "leaves [−1, 1]²")
+    if "closed" in measured:
+        parts.insert(0, "closed" if measured["closed"] else "not closed")
     if "convex" in measured:
         parts.insert(1, "convex" if measured["convex"] else "not convex")
     return f"eccentricity {measured['eccentricity']:.2f}\n{', '.join(parts)}"

@@ -17,9 +17,11 @@ from ..data.tiles import Tiles
 from ..errors import InputError
 from ..models.shape import ShapeMLP
 from ..models.transform import grid_points
+from ..nuclei.outline import outlines, sample_field
 from ..nuclei.rows import nuclei_masks
 from ..nuclei.tables import read_nuclei, read_shape
 
+MARGIN = 1.2  # room around a shape
 FEW = 8  # nuclei in the tile of Figure 1: enough to see touching ones, few enough to follow
 
 
@@ -136,6 +138,16 @@ def shape_grid(shape: ShapeMLP, points: int, extent: float = 1.0) -> np.ndarray:
     """p(s) of the canonical shape on a grid over [−extent, extent]², (points, points)."""
     with torch.no_grad():
         return shape(grid_points(points, points) * extent).exp().reshape(points, points).numpy()
+
+
+def shape_extent(shape: ShapeMLP) -> float:
+    """Half the side of the square around the origin that shows a shape whole, canonical units; at least 1.
+
+    Nothing fixes the shape's size, for L can undo it: so it may grow beyond [−1, 1]² in training.
+    """
+    field = sample_field(shape, 0.0)
+    curves = outlines(field, 0.0) if field is not None and field.closed else []
+    return max([1.0, *(MARGIN * float(np.abs(curve).max()) for curve in curves)])
 
 
 def masks_of_tile(nuclei: Nuclei, tile: pd.Series, merged: bool) -> list[np.ndarray]:

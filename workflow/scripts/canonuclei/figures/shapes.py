@@ -10,7 +10,7 @@ from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path as Outline
 
 from ..analysis.shapes import PROFILE_RADII, LearnedShape, profiles
-from .material import shape_grid
+from .material import shape_extent, shape_grid
 from .outlines import outline
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, add_note, data_note, math_label
 
@@ -31,6 +31,7 @@ def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -
     """
     figure, (plane, radial) = plt.subplots(1, 2, figsize=(7.2, 3.1), layout="constrained")
     plane.add_patch(Circle((0, 0), start, facecolor="none", edgecolor=GREY, linewidth=3, alpha=0.35))
+    half = max([1.0, *(shape_extent(each.shape) for each in shapes)])
     kinds = list(dict.fromkeys((each.approach, each.encoder) for each in shapes))
     seeds = sorted({each.seed for each in shapes})
     for each in shapes:
@@ -40,19 +41,26 @@ def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -
             "linestyle": DASHES[seeds.index(each.seed) % len(DASHES)],
             "linewidth": 1.2,
         }
-        rays = profiles(each.shape)
+        rays = profiles(each.shape, half)
         label = f"{math_label(each.approach)}, {each.encoder}, seed {each.seed}"
-        radial.plot(PROFILE_RADII, rays.mean(axis=0), label=label, **look)
+        radial.plot(half * PROFILE_RADII, rays.mean(axis=0), label=label, **look)
         radial.fill_between(
-            PROFILE_RADII, rays.min(axis=0), rays.max(axis=0), color=look["color"], alpha=0.12, linewidth=0
+            half * PROFILE_RADII,
+            rays.min(axis=0),
+            rays.max(axis=0),
+            color=look["color"],
+            alpha=0.12,
+            linewidth=0,
         )
-        edge = outline(shape_grid(each.shape, POINTS), 0.5)
+        edge = outline(shape_grid(each.shape, POINTS, half), 0.5)
         if edge is not None:
-            edge = Outline((edge.vertices * 2 + 1) / POINTS - 1, edge.codes)
+            edge = Outline(half * ((edge.vertices * 2 + 1) / POINTS - 1), edge.codes)
             plane.add_patch(PathPatch(edge, fill=False, **look))
-    plane.set(xlim=(-1, 1), ylim=(1, -1), aspect="equal", xlabel="x'", ylabel="y'", title="p(s) = ½")
+    plane.set(
+        xlim=(-half, half), ylim=(half, -half), aspect="equal", xlabel="x'", ylabel="y'", title="p(s) = ½"
+    )
     radial.axhline(0.5, color=GREY, linewidth=0.6)
-    radial.set(xlabel="r'", ylabel="p(s)", xlim=(0, 1), ylim=(0, 1.02), title="Along the radius")
+    radial.set(xlabel="r'", ylabel="p(s)", xlim=(0, half), ylim=(0, 1.02), title="Along the radius")
     figure.legend(*radial.get_legend_handles_labels(), loc="outside right center", fontsize=7)
     add_note(
         figure,
