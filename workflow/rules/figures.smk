@@ -1,8 +1,10 @@
 # From predictions, tables and logs to pictures. Figures draw what files hold; they compute no metric.
 FIGURE_NAMES = ["f1_over_iou", "training_curves"]
-# Pictures of our models want a run of each of the two
+# Pictures of our models: the two beside one another want a run of each
+if FIGURE_RUNS["ours-cnt"]:
+    FIGURE_NAMES += ["figure1", "ellipses"]
 if all(FIGURE_RUNS.values()):
-    FIGURE_NAMES += ["figure1", "figure2", "figure3", "ellipses"]
+    FIGURE_NAMES += ["figure2", "figure3"]
 FIGURE_FILES = expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURE_NAMES, kind=["png", "svg"])
 
 # What every figure is drawn with
@@ -72,9 +74,9 @@ rule training_curves:
         "../scripts/training_curves.py"
 
 
-if all(FIGURE_RUNS.values()):
+if FIGURE_RUNS["ours-cnt"]:
     FIGURE_SETTINGS = run_settings(config, *parse_run(FIGURE_RUNS["ours-cnt"])[:2])
-    OURS, COUNTED = (f"{RESULTS}/nuclei/{FIGURE_RUNS[name]}" for name in ("ours", "ours-cnt"))
+    COUNTED = f"{RESULTS}/nuclei/{FIGURE_RUNS['ours-cnt']}"
 
     rule figure1:
         input:
@@ -111,6 +113,39 @@ if all(FIGURE_RUNS.values()):
             "Drawing Figure 1: the system"
         script:
             "../scripts/figure1.py"
+
+    rule ellipses:
+        input:
+            images=f"{RESULTS}/tiles/test/images.npy",
+            masks=f"{RESULTS}/tiles/test/masks.npy",
+            valid=f"{RESULTS}/tiles/test/valid.npy",
+            table=f"{RESULTS}/tiles/test/tiles.csv",
+            whole=f"{RESULTS}/tiles/whole/tiles.csv",
+            nuclei=multiext(COUNTED, ".whole.csv.gz", ".shape.json"),
+        output:
+            png=report(
+                f"{RESULTS}/figures/ellipses.png",
+                caption="../report/ellipses.rst",
+                category="Figures",
+                labels={"figure": "Nuclei as ellipses"},
+            ),
+            svg=f"{RESULTS}/figures/ellipses.svg",
+        log:
+            f"{LOGS}/ellipses.log",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            tiles=config["figures"]["tiles"],
+            simulated=SIMULATED,
+            code=code_digest("../ellipses.py", "figures/ellipses.py", *DRAWING, *RENDERING),
+        message:
+            "Drawing the nuclei as ellipses"
+        script:
+            "../scripts/ellipses.py"
+
+
+if all(FIGURE_RUNS.values()):
+    OURS = f"{RESULTS}/nuclei/{FIGURE_RUNS['ours']}"
 
     rule figure2:
         input:
@@ -166,32 +201,3 @@ if all(FIGURE_RUNS.values()):
             "Drawing Figure 3: the canonical shapes"
         script:
             "../scripts/figure3.py"
-
-    rule ellipses:
-        input:
-            images=f"{RESULTS}/tiles/test/images.npy",
-            masks=f"{RESULTS}/tiles/test/masks.npy",
-            valid=f"{RESULTS}/tiles/test/valid.npy",
-            table=f"{RESULTS}/tiles/test/tiles.csv",
-            whole=f"{RESULTS}/tiles/whole/tiles.csv",
-            nuclei=multiext(COUNTED, ".whole.csv.gz", ".shape.json"),
-        output:
-            png=report(
-                f"{RESULTS}/figures/ellipses.png",
-                caption="../report/ellipses.rst",
-                category="Figures",
-                labels={"figure": "Nuclei as ellipses"},
-            ),
-            svg=f"{RESULTS}/figures/ellipses.svg",
-        log:
-            f"{LOGS}/ellipses.log",
-        conda:
-            "../../envs/torch.yaml"
-        params:
-            tiles=config["figures"]["tiles"],
-            simulated=SIMULATED,
-            code=code_digest("../ellipses.py", "figures/ellipses.py", *DRAWING, *RENDERING),
-        message:
-            "Drawing the nuclei as ellipses"
-        script:
-            "../scripts/ellipses.py"
