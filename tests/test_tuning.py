@@ -118,3 +118,7 @@ def test_a_trial_trains_on_the_rest_and_is_scored_on_the_groups(tiles, config, t
     assert json.loads(table["change"][0]) == {}
     page = tuning_markdown(table, config["tuning"])
     assert "where it began" in page and "| start |" in page
+    # one that stands on it, which makes the column of bases one of texts and a gap
+    both = tuning_table([found, found | {"trial": "wider", "base": "start", "why": "a guess"}])
+    page = tuning_markdown(both, config["tuning"])
+    assert "| start | – |" in page and "| wider | start |" in page

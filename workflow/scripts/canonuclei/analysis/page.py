@@ -63,7 +63,8 @@ OWN_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % int
 over the test images: it speaks of other images like these, not of other seeds). Bold: the interval
 leaves out 0. All metrics are in `../differences.csv`."""
 SHAPES_NOTE = """At p(z) = 1 (`shapes.csv`, `shapes.png`). *One piece*: it has an inside and one closed
-outline. Its radius, in canonical units, began at ½ and has no meaning of its own, for L can undo it; as it can eccentricity and offset (of the centroid from the origin, in radii). Edge: from p(s) = ¾ to ¼, in
+outline. Its radius, in canonical units, began at ½ and has no meaning of its own, for L can undo it; as
+it can eccentricity and offset (of the centroid from the origin, in radii). Edge: from p(s) = ¾ to ¼, in
 radii."""
 FAILURES_NOTE = """Of the true nuclei of whole, stitched images: found (matched at IoU ≥ 0.5), merged
 (one mask holds half of it and half of another), split (two and more masks lie in it), outline (a mask

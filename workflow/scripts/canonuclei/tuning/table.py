@@ -67,7 +67,8 @@ def tuning_markdown(table: pd.DataFrame, about: Mapping[str, Any]) -> str:
     ]
     for name, rows in table.groupby("trial", sort=False):
         first, by_group = rows.iloc[0], rows.set_index("group")
-        cells = [str(name), first["base"] or EMPTY, _change(json.loads(first["change"]))]
+        base = EMPTY if pd.isna(first["base"]) else first["base"]
+        cells = [str(name), base, _change(json.loads(first["change"]))]
         for group in groups:
             one = by_group.loc[group]
             cells += [_percent(one["iou"]), _number(one["count_mae"])]
