@@ -9,7 +9,12 @@ RESULTS_CODE = {
     "tables": code_digest("evaluation", "data/looks.py", "markdown.py", "words.py", *SCORING),
     "figures": code_digest("figures", "models/encoders.py", *DRAWING, *RENDERING),
     "analysis": code_digest(
-        "analysis", "figures/failures.py", "figures/measurements.py", *TABULATING, *STUDYING
+        "analysis",
+        "figures/failures.py",
+        "figures/measurements.py",
+        "figures/shapes.py",
+        *TABULATING,
+        *STUDYING,
     ),
     "prediction": code_digest("prediction.py", "nuclei", "training/records.py"),
     "training": {kind: (*TRAINING_CODE, *files) for kind, files in MODEL_CODE.items()},

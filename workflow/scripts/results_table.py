@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from canonuclei.evaluation.markdown import PAPER
+from canonuclei.evaluation.preface import PAPER_EPOCHS
 from canonuclei.files import read_json
 from canonuclei.markdown import markdown_table
 from canonuclei.settings import parse_run
@@ -41,7 +42,6 @@ METRICS = {
     "f1_mean_10": "F1 mean (ten)",
 }
 EMPTY = "–"
-PAPER_EPOCHS = 50
 
 
 def of_seeds(table: pd.DataFrame) -> pd.DataFrame:

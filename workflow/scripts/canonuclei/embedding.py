@@ -13,6 +13,7 @@ import pandas as pd
 
 from .data.tiles import read_tiles
 from .errors import InputError
+from .evaluation.preface import PAPER_EPOCHS
 from .files import atomic_path, read_json, write_json
 from .model_card import card
 from .models.registry import build_model
@@ -21,7 +22,6 @@ from .training.records import load_weights
 from .training.summary import describe_training
 
 LARGEST = 20e6  # bytes of weights that a repository can carry
-PAPER_EPOCHS = 50
 # What the code did before it had these keys, where their defaults do otherwise
 BEFORE = {
     "input": {"polarity": "as_is"},
