@@ -30,6 +30,7 @@ def main(
         config: the whole configuration.
         code: run → digest of the code that would train it now.
     """
+    commit = revision()  # before its own copies make the tree differ from it
     kept = publish(files, record.parent, published)
     with atomic_path(published / "config.yaml") as temporary:
         text = yaml.safe_dump(without_machine(config), sort_keys=False, allow_unicode=True)
@@ -41,7 +42,7 @@ def main(
     about = {
         "dataset": config["dataset"],
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": revision(),
+        "revision": commit,
     }
     # by now all that stands there: nothing is changed, added or lost later without being found
     digests = {
