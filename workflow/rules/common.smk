@@ -12,6 +12,7 @@ from canonuclei.provenance import code_digest
 from canonuclei.settings import parse_run, run_names, run_settings, supervision, training_settings
 from canonuclei.tuning.trials import change_of, trial_run
 from canonuclei.validation import validate_config
+from canonuclei.verification.record import RECORD
 
 with one_line_errors():
     validate_config(config)
@@ -187,6 +188,12 @@ def predicted_by(runs):
 def prediction_files(wildcards):
     """The files that hold a run's predictions."""
     return predicted_by([wildcards.run])
+
+
+def weights_or_record(run):
+    """A run's weights; of one that was put back by `restore`, the record that stands in their place."""
+    weights, record = (f"{RESULTS}/runs/{run}/{name}" for name in ("model.safetensors", RECORD))
+    return record if Path(record).is_file() and not Path(weights).is_file() else weights
 
 
 def figure_run(variant):

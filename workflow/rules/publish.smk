@@ -1,8 +1,14 @@
-# From results/<dataset>/, which git ignores, to results/published/<dataset>/, which it keeps.
+# From results/<dataset>/, which git ignores, to results/published/<dataset>/, which it keeps; and back.
+from types import SimpleNamespace
+
+from canonuclei.verification.record import SETS, TILE_FILES
+
+ALL_TILES = expand(f"{RESULTS}/tiles/{{set}}/{{file}}", set=SETS, file=TILE_FILES)
 
 
 localrules:
     publish,
+    restore,
 
 
 rule publish:
@@ -17,8 +23,29 @@ rule publish:
     conda:
         "../../envs/torch.yaml"
     params:
-        code={run: training_code(type("Run", (), {"run": run})) for run in RUNS},
+        code={run: training_code(SimpleNamespace(run=run)) for run in RUNS},
     message:
         "Publishing the finished run"
     script:
         "../scripts/publish.py"
+
+
+# Where results/ was lost, or in a fresh clone: published runs stand beside those that are trained here, and are not
+# trained again. It has no output that Snakemake knows, for what it writes are the outputs of other rules
+rule restore:
+    input:
+        # first, so that what is put back is newer
+        ALL_TILES,
+    log:
+        f"{LOGS}/restore.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        published=f"results/published/{config['dataset']}",
+        results=RESULTS,
+        settings={run: training_settings_of(SimpleNamespace(run=run)) for run in RUNS},
+        predictions={run: [Path(file).name for file in predicted_by([run])] for run in RUNS},
+    message:
+        "Putting back what is published"
+    script:
+        "../scripts/restore.py"

@@ -1,9 +1,6 @@
 # What made the results, and whether those that are published are still what this code, configuration and data make.
-from types import SimpleNamespace
+from canonuclei.verification.record import config_origin
 
-from canonuclei.verification.record import SETS, TILE_FILES, config_origin
-
-ALL_TILES = expand(f"{RESULTS}/tiles/{{set}}/{{file}}", set=SETS, file=TILE_FILES)
 # Digests of what made tables, figures and nuclei; the files that make each kind of network's weights
 RESULTS_CODE = {
     "tables": code_digest("evaluation", "data/looks.py", "markdown.py", "words.py", *SCORING),
@@ -36,7 +33,9 @@ rule provenance:
         encoders=lambda wildcards: sorted(
             {file for run in RUNS if (file := encoder_weights(SimpleNamespace(run=run)))}
         ),
-        runs=expand(f"{RESULTS}/runs/{{run}}/{{file}}", run=RUNS, file=["model.json", "model.safetensors"]),
+        runs=expand(f"{RESULTS}/runs/{{run}}/model.json", run=RUNS),
+        # of a run that was put back, what was told of them
+        weights=lambda wildcards: [weights_or_record(run) for run in RUNS],
         tables=rules.tables.output,
         figures=FIGURE_FILES,
     output:

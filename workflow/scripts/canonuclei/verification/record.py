@@ -13,6 +13,8 @@ from ..settings import plain, run_names
 from .configuration import PLACES
 
 SETS = ("train", "val", "test", "whole")
+# Of a run that was put back from what is published: what made.json tells of it, in place of its weights
+RECORD = "published.json"
 TILE_FILES = ("images.npy", "masks.npy", "valid.npy", "instances.npy", "tiles.csv")
 _TOLD = (
     *("model", "encoder", "seed", "supervision", "steps", "seconds", "threads", "device", "processor"),
@@ -125,6 +127,8 @@ def _relative(file: str | Path, folders: Iterable[Path]) -> str:
 
 
 def _run(folder: Path) -> dict[str, Any]:
+    if not (folder / "model.safetensors").exists():
+        return read_json(folder / RECORD)
     told = read_json(folder / "model.json")
     return {**{key: told.get(key) for key in _TOLD}, "weights": file_digest(folder / "model.safetensors")}
 

@@ -1,0 +1,169 @@
+"""Restoring: what is published stands in results/ again as if it had been made there, but for the weights."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import publish as publish_script
+import restore as restore_script
+from canonuclei.errors import InputError
+from canonuclei.files import read_json
+from canonuclei.models.shape import ShapeMLP
+from canonuclei.nuclei.rows import nuclei_table
+from canonuclei.nuclei.tables import write_nuclei, write_shape
+from canonuclei.settings import parse_run, run_names, run_settings, training_settings
+from verify_standins import OVERLAY, Finished, write
+
+pytest_plugins = ("verify_standins",)
+OURS, RIVAL = "ours-cnt_tiny_s0", "semantic_tiny_s0"
+PREDICTIONS = {
+    OURS: [f"{OURS}.{end}" for end in ("csv.gz", "whole.csv.gz", "shape.json", "grid32.rle.json.gz")],
+    RIVAL: [f"{RIVAL}.{end}" for end in ("rle.json.gz", "whole.rle.json.gz")],
+}
+RUNS = [
+    {"variant": "ours-cnt", "encoder": "tiny", "seeds": [0]},
+    {"variant": "semantic", "encoder": "tiny", "seeds": [0]},
+]
+
+
+def settings_of(config) -> dict:
+    """Run → what it would be trained by now."""
+    found = {}
+    for run in run_names(config):
+        variant, encoder, _ = parse_run(run)
+        model = config["variants"][variant]["model"]
+        found[run] = training_settings(run_settings(config, variant, encoder), model)
+    return found
+
+
+def restored(one: Finished) -> list[str]:
+    return restore_script.main(one.published, one.results, settings_of(one.config), PREDICTIONS)
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in ("nuclei", "runs")
+        for path in sorted((folder / part).rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def lost(tmp_path: Path) -> tuple[Finished, dict[str, bytes], dict]:
+    """Two runs, published; then all but the tiles is gone. With the files that there were, and the record."""
+    one = Finished(tmp_path)
+    one.finish(runs=RUNS)
+    shape = ShapeMLP(noise=0.02)
+    tiles = pd.DataFrame({"image_id": ["a", "b"], "tile_y": [0, 0], "tile_x": [0, 64]})
+    lower = np.broadcast_to(np.array([[4.0, 0.0], [1.0, 5.0]], np.float32), (2, 3, 2, 2))
+    # of each tile's three, two lie upon one another: a group
+    t = np.array([[[0, 0], [0.1, 0], [2, 2]]] * 2, np.float32)
+    p = np.array([[0.9, 0.7, 0.2]] * 2, np.float32)
+    for end in ("csv.gz", "whole.csv.gz"):
+        write_nuclei(one.results / "nuclei" / f"{OURS}.{end}", nuclei_table(tiles, lower, t, p, shape))
+    write_shape(one.results / "nuclei" / f"{OURS}.shape.json", shape, {"threshold": 0.5})
+    for run in (OURS, RIVAL):
+        write(one.results / "runs" / run / "log.csv", "epoch,train_total\n1,0.5\n")
+        for name in PREDICTIONS[run]:
+            if "rle" in name:
+                write(one.results / "nuclei" / name, f"masks of {name}")
+    record = one.record()
+    files = [one.results / "nuclei" / name for names in PREDICTIONS.values() for name in names]
+    for run in (OURS, RIVAL):
+        files += [one.results / "runs" / run / name for name in ("model.json", "log.csv")]
+    record_file = one.results / "provenance.json"
+    publish_script.main(files, record_file, one.published, one.config, {OURS: "x", RIVAL: "y"})
+    before = files_below(one.results)
+    for part in ("nuclei", "runs"):
+        shutil.rmtree(one.results / part)
+    return one, before, record
+
+
+def test_everything_but_the_weights_is_back_byte_for_byte(lost):
+    one, before, record = lost
+    assert restored(one) == [OURS, RIVAL]
+    after = files_below(one.results)
+    records = {f"runs/{run}/published.json" for run in (OURS, RIVAL)}
+    assert set(after) - set(before) == records
+    assert set(before) - set(after) == {f"runs/{run}/model.safetensors" for run in (OURS, RIVAL)}
+    # measures too, which are not published
+    assert {name: after[name] for name in set(after) - records} == {
+        name: content for name, content in before.items() if not name.endswith(".safetensors")
+    }
+    assert "area" in pd.read_csv(one.results / "nuclei" / f"{OURS}.csv.gz")
+    # and what made them is told as it was, the digests of the weights among it
+    assert one.record()["runs"] == record["runs"]
+
+
+def test_what_was_trained_here_is_left_as_it_is(lost, capsys):
+    one, _, _ = lost
+    folder = one.results / "runs" / OURS
+    write(folder / "model.safetensors", "newer weights")
+    write(folder / "model.json", "newer")
+    assert restored(one) == [RIVAL]
+    assert (folder / "model.json").read_text() == "newer"
+    assert not (folder / "published.json").exists()
+    assert not (one.results / "nuclei" / f"{OURS}.csv.gz").exists()
+    assert f"{OURS}: was trained here and is left as it is" in capsys.readouterr().out
+
+
+def test_a_run_that_is_not_published_is_told(lost, capsys):
+    one, _, _ = lost
+    (one.root / "mine.yaml").write_text(yaml.safe_dump(OVERLAY))  # a second seed of ours
+    assert restored(one) == [OURS, RIVAL]
+    assert "ours-cnt_tiny_s1: is not published; it is still to be trained" in capsys.readouterr().out
+
+
+def test_other_settings_are_refused_and_nothing_is_written(lost):
+    one, _, _ = lost
+    (one.root / "mine.yaml").write_text(
+        yaml.safe_dump({**OVERLAY, "runs": RUNS, "training": {"max_lr": 0.033}})
+    )
+    with pytest.raises(InputError, match=r"trained by other settings: training.max_lr was .*, is 0.033"):
+        restored(one)
+    assert files_below(one.results) == {}
+
+
+def test_other_data_are_refused_but_labels_that_it_never_saw_may_differ(lost):
+    one, _, _ = lost
+    write(one.results / "tiles" / "train" / "instances.npy", "annotated anew")
+    assert restored(one) == [OURS, RIVAL]
+    write(one.results / "tiles" / "test" / "images.npy", "other images")
+    with pytest.raises(InputError, match=r"other data than those at hand: tiles/test/images.npy differs"):
+        restored(one)
+
+
+@pytest.mark.parametrize("name", [f"nuclei/{OURS}.whole.csv.gz", f"runs/{RIVAL}/log.csv"])
+def test_a_published_file_that_is_missing_or_changed_is_named(lost, name: str):
+    one, _, _ = lost
+    file = one.published / name
+    content = file.read_bytes()
+    file.write_bytes(content + b" ")
+    with pytest.raises(InputError, match=rf"{name}: is not the file that was published"):
+        restored(one)
+    file.unlink()
+    with pytest.raises(InputError, match=rf"{name}: is missing"):
+        restored(one)
+    file.write_bytes(content)
+    assert restored(one) == [OURS, RIVAL]
+
+
+def test_nothing_published_is_told(tmp_path: Path):
+    one = Finished(tmp_path)
+    one.finish(runs=RUNS)
+    with pytest.raises(InputError, match="holds no published run"):
+        restored(one)
+
+
+def test_a_record_tells_the_weights_only_where_there_are_none(lost):
+    one, _, record = lost
+    restored(one)
+    told = read_json(one.results / "runs" / OURS / "published.json")
+    assert told == record["runs"][OURS]
+    write(one.results / "runs" / OURS / "model.safetensors", "trained again")
+    assert one.record()["runs"][OURS]["weights"] != told["weights"]
