@@ -21,6 +21,7 @@ def folder(tmp_path: Path) -> Path:
     table = pd.DataFrame(rows).assign(f1_mean_9=0.5, f1_mean_10=0.45)
     table.to_csv(tmp_path / "table1.csv", index=False)
     run = {"steps": 1200, "seconds": 3600.0, "processor": "a processor", "threads": 2, "revision": "abc"}
+    run["supervision"] = "masks+counts"
     runs = {f"ours-cnt_tiny_s{seed}": run | {"seed": seed} for seed in range(3)}
     write_json(tmp_path / "made.json", {"runs": runs | {"short_tiny_s0": run | {"seed": 0, "steps": 90}}})
     variants = {"ours-cnt": {}, "short": {"training": {"epochs": 2}}}
@@ -49,5 +50,19 @@ def test_what_made_them(folder: Path):
     assert "a model of 50 epochs (1,200 steps)" in " ".join(results_table.picture(folder).split())
 
 
-def test_the_readme_is_in_step():
+def test_what_stands_in_the_published_runs_own_readme(folder: Path):
+    beside = results_table.beside_paper(folder).splitlines()[2:]
+    assert beside == [
+        "| Ours+L_cnt+P | tiny | 128 | 70.0 [71.0] | 60.0 (50.0–70.0) [68.5] | 50.0 [60.3] | 45.0 [60.3] |",
+        "| Otsu+WS | – | – | 50.0 | 40.0 | 50.0 | 45.0 |",
+        "| Semantic | tiny | – | 71.0 | – | 50.0 | 45.0 |",
+    ]
+    runs = results_table.runs_table(folder).splitlines()[2:]
+    assert runs[0] == (
+        "| `ours-cnt_tiny_s0` | masks, counts | 50 | 1,200 | 1.0 | a processor, 2 threads | `abc` |"
+    )
+    assert runs[3].startswith("| `short_tiny_s0` | masks, counts | 2 (shortened) | 90 |")
+
+
+def test_the_readmes_are_in_step():
     assert results_table.main(check=True) == 0, "run: make docs"
