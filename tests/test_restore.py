@@ -11,7 +11,7 @@ import yaml
 import publish as publish_script
 import restore as restore_script
 from canonuclei.errors import InputError
-from canonuclei.files import read_json
+from canonuclei.files import read_json, write_json
 from canonuclei.models.shape import ShapeMLP
 from canonuclei.nuclei.rows import nuclei_table
 from canonuclei.nuclei.tables import write_nuclei, write_shape
@@ -40,8 +40,8 @@ def settings_of(config) -> dict:
     return found
 
 
-def restored(one: Finished) -> list[str]:
-    return restore_script.main(one.published, one.results, settings_of(one.config), PREDICTIONS)
+def restored(one: Finished, trials: dict | None = None) -> list[str]:
+    return restore_script.main(one.published, one.results, settings_of(one.config), PREDICTIONS, trials or {})
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -158,6 +158,27 @@ def test_nothing_published_is_told(tmp_path: Path):
     one.finish(runs=RUNS)
     with pytest.raises(InputError, match="holds no published run"):
         restored(one)
+
+
+def test_trials_come_back_where_the_same_would_be_tried_now(lost, capsys):
+    one, _, _ = lost
+    now = {"variant": "ours-cnt", "encoder": "tiny", "seed": 0, "settings": {"training": {"epochs": 4}}}
+    folder = one.published.with_name("mine-tuning") / "trials"
+    for name, epochs in (("same", 4), ("other", 5), ("here", 4)):
+        write_json(folder / f"{name}.json", {**now, "settings": {"training": {"epochs": epochs}}, "log": []})
+    write(one.results / "tuning" / "trials" / "here.json", "tried here")
+    restored(one, {name: now for name in ("same", "other", "here", "new")})
+    trials = one.results / "tuning" / "trials"
+    assert {file.name for file in trials.iterdir()} == {"same.json", "here.json"}
+    assert read_json(trials / "same.json") == read_json(folder / "same.json")
+    assert (trials / "here.json").read_text() == "tried here"
+    told = capsys.readouterr().out
+    assert "1 trial: put back" in told
+    assert "trial other: is published with other settings, and still to be tried: " in told
+    assert "settings.training.epochs was 5, is 4" in told
+    (folder / "new.json").write_text("{")
+    with pytest.raises(InputError, match=r"new.json: is no trial"):
+        restored(one, {"new": now})
 
 
 def test_a_record_tells_the_weights_only_where_there_are_none(lost):

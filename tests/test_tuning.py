@@ -21,6 +21,7 @@ from canonuclei.tuning.trials import change_of, trial_chain, trial_run
 TRIALS = {
     "start": {"why": "where it began"},
     "wider": {"base": "start", "why": "a guess", "network": {"head_std": 0.03}},
+    "other": {"base": "wider", "why": "the paper's", "backbone": "resnet50"},
     "more": {"base": "wider", "why": "another", "network": {"initial_radius": 6.0}, "alpha": 0.1, "seed": 3},
 }
 HOLD_OUT = {"colour": ["tissue", "brightfield"], "large": ["160x192"]}
@@ -61,6 +62,8 @@ def test_a_trial_has_the_changes_of_all_that_it_stands_on(config):
     assert run["settings"]["alpha"] == 0.1 and run["seed"] == 3
     assert run["settings"]["training"]["tiles_per_epoch"] == 8
     assert trial_run(config, "start")["settings"]["alpha"] == 0.01
+    assert (run["encoder"], trial_run(config, "other")["encoder"]) == ("tiny", "resnet50")
+    assert change_of(TRIALS["other"]) == {"backbone": "resnet50"}
     assert change_of(TRIALS["more"]) == {"seed": 3, "alpha": 0.1, "network.initial_radius": 6.0}
 
 

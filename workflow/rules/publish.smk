@@ -44,6 +44,7 @@ rule restore:
         published=f"results/published/{config['dataset']}",
         results=RESULTS,
         settings={run: training_settings_of(SimpleNamespace(run=run)) for run in RUNS},
+        trials={name: trial_of(SimpleNamespace(trial=name)) for name in config["tuning"]["trials"]},
         predictions={run: [Path(file).name for file in predicted_by([run])] for run in RUNS},
     message:
         "Putting back what is published"

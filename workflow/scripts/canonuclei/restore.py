@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .files import atomic_path, write_json
+from .files import atomic_path, read_json, write_json
 from .nuclei.fused import FusedShape
 from .nuclei.rows import add_measures
 from .nuclei.tables import read_nuclei, read_shape, write_nuclei
@@ -97,6 +97,31 @@ def restore_run(published: Published, run: str, results: Path, predictions: Iter
                 shutil.copyfile(file, temporary)
         written.append(target)
     return written
+
+
+def restore_trial(file: Path, trial: Mapping[str, Any], target: Path) -> list[str]:
+    """Copy what a published trial came to, if the configuration would try the same now.
+
+    Args:
+        file: its JSON in ``results/published/<dataset>-tuning/trials``.
+        trial: what it would train now (``trial_run``).
+        target: where the rule ``trial`` would write it.
+
+    Returns:
+        What differs, in words; where anything does, nothing is written.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        told = read_json(file)
+        then = {key: told[key] for key in ("variant", "encoder", "seed", "settings")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(file, f"is no trial: {error}", "fetch it from the repository again") from None
+    changed = differences(flat(then), flat({key: trial[key] for key in then}))
+    if not changed:
+        write_json(target, told)
+    return changed
 
 
 def _with_measures(file: Path, shape_file: Path, target: Path) -> None:

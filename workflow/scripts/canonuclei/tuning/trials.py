@@ -42,16 +42,17 @@ def trial_run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     for each in trial_chain(tuning["trials"], name):
         merged = overlay(merged, tuning["trials"][each])
     variant = merged.get("variant", tuning["variant"])
-    settings = run_settings(config, variant, tuning["encoder"])
+    encoder = merged.get("backbone", tuning["encoder"])
+    settings = run_settings(config, variant, encoder)
     short = {key: tuning[key] for key in ("epochs", "tiles_per_epoch")}
     settings = overlay(settings, {"training": short})
     settings = overlay(settings, {key: merged[key] for key in SECTIONS if key in merged})
-    keep_statistics(settings["encoder"], tuning["encoder"])
+    keep_statistics(settings["encoder"], encoder)
     settings["alpha"] = float(merged.get("alpha", settings["alpha"]))
     return {
         "variant": variant,
         "model": config["variants"][variant]["model"],
-        "encoder": tuning["encoder"],
+        "encoder": encoder,
         "seed": merged.get("seed", tuning["seed"]),
         "settings": settings,
     }
@@ -59,7 +60,7 @@ def trial_run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def change_of(trial: Mapping[str, Any]) -> dict[str, Any]:
     """What a trial itself changes, as dotted keys."""
-    changes = {key: trial[key] for key in ("variant", "seed", "alpha") if key in trial}
+    changes = {key: trial[key] for key in ("variant", "backbone", "seed", "alpha") if key in trial}
     for section in SECTIONS:
         changes |= {f"{section}.{key}": value for key, value in trial.get(section, {}).items()}
     return changes
