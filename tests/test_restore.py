@@ -12,10 +12,13 @@ import publish as publish_script
 import restore as restore_script
 from canonuclei.errors import InputError
 from canonuclei.files import read_json, write_json
+from canonuclei.locks import alone
 from canonuclei.models.shape import ShapeMLP
 from canonuclei.nuclei.rows import nuclei_table
 from canonuclei.nuclei.tables import write_nuclei, write_shape
-from canonuclei.settings import parse_run, run_names, run_settings, training_settings
+from canonuclei.settings import overlay, run_names
+from canonuclei.tuning.trials import trial_run
+from canonuclei.verification.restored import is_restored, restored_run
 from verify_standins import OVERLAY, Finished, write
 
 pytest_plugins = ("verify_standins",)
@@ -30,18 +33,12 @@ RUNS = [
 ]
 
 
-def settings_of(config) -> dict:
-    """Run → what it would be trained by now."""
-    found = {}
-    for run in run_names(config):
-        variant, encoder, _ = parse_run(run)
-        model = config["variants"][variant]["model"]
-        found[run] = training_settings(run_settings(config, variant, encoder), model)
-    return found
-
-
-def restored(one: Finished, trials: dict | None = None) -> list[str]:
-    return restore_script.main(one.published, one.results, settings_of(one.config), PREDICTIONS, trials or {})
+def restored(one: Finished, tuning: dict | None = None, **changed) -> list[str]:
+    """Put back what is published; the runs that have no weights then."""
+    config = overlay(one.config, {"tuning": tuning or {}, **changed})
+    predictions = {run: PREDICTIONS.get(run, []) for run in run_names(config)}
+    restore_script.main(one.published, one.results, config, predictions)
+    return [run for run in predictions if is_restored(one.results / "runs" / run)]
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -88,7 +85,7 @@ def test_everything_but_the_weights_is_back_byte_for_byte(lost):
     one, before, record = lost
     assert restored(one) == [OURS, RIVAL]
     after = files_below(one.results)
-    records = {f"runs/{run}/published.json" for run in (OURS, RIVAL)}
+    records = {f"runs/{run}/restored.json" for run in (OURS, RIVAL)}
     assert set(after) - set(before) == records
     assert set(before) - set(after) == {f"runs/{run}/model.safetensors" for run in (OURS, RIVAL)}
     # measures too, which are not published
@@ -96,8 +93,9 @@ def test_everything_but_the_weights_is_back_byte_for_byte(lost):
         name: content for name, content in before.items() if not name.endswith(".safetensors")
     }
     assert "area" in pd.read_csv(one.results / "nuclei" / f"{OURS}.csv.gz")
-    # and what made them is told as it was, the digests of the weights among it
-    assert one.record()["runs"] == record["runs"]
+    # and what made them is told as it was, the digests of the weights among it; and by which code it was predicted
+    code = {"prediction_code": one.code()["prediction"]}
+    assert one.record()["runs"] == {run: told | code for run, told in record["runs"].items()}
 
 
 def test_what_was_trained_here_is_left_as_it_is(lost, capsys):
@@ -107,7 +105,7 @@ def test_what_was_trained_here_is_left_as_it_is(lost, capsys):
     write(folder / "model.json", "newer")
     assert restored(one) == [RIVAL]
     assert (folder / "model.json").read_text() == "newer"
-    assert not (folder / "published.json").exists()
+    assert not (folder / "restored.json").exists()
     assert not (one.results / "nuclei" / f"{OURS}.csv.gz").exists()
     assert f"{OURS}: was trained here and is left as it is" in capsys.readouterr().out
 
@@ -119,14 +117,29 @@ def test_a_run_that_is_not_published_is_told(lost, capsys):
     assert "ours-cnt_tiny_s1: is not published; it is still to be trained" in capsys.readouterr().out
 
 
-def test_other_settings_are_refused_and_nothing_is_written(lost):
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"training": {"max_lr": 0.033}}, r"training.max_lr was .*, is 0.033"),
+        ({"prediction": {"threshold": 0.6}}, r"prediction.threshold was 0.5, is 0.6"),
+        ({"variants": {"semantic": {"label": "U-Net"}}}, r"label was Semantic, is U-Net"),
+    ],
+)
+def test_other_settings_are_refused_and_nothing_is_written(lost, changed: dict, told: str):
     one, _, _ = lost
-    (one.root / "mine.yaml").write_text(
-        yaml.safe_dump({**OVERLAY, "runs": RUNS, "training": {"max_lr": 0.033}})
-    )
-    with pytest.raises(InputError, match=r"trained by other settings: training.max_lr was .*, is 0.033"):
-        restored(one)
+    with pytest.raises(InputError, match=f"made by other settings: {told}"):
+        restored(one, **changed)
     assert files_below(one.results) == {}
+
+
+def test_settings_that_change_afterwards_are_found_when_what_made_the_results_is_told(lost):
+    one, _, _ = lost
+    restored(one)
+    (one.root / "mine.yaml").write_text(
+        yaml.safe_dump({**OVERLAY, "runs": RUNS, "prediction": {"merge_overlap": 0.7}})
+    )
+    with pytest.raises(InputError, match=r"is of other settings: prediction.merge_overlap was 0.5, is 0.7"):
+        one.record()
 
 
 def test_other_data_are_refused_but_labels_that_it_never_saw_may_differ(lost):
@@ -153,6 +166,25 @@ def test_a_published_file_that_is_missing_or_changed_is_named(lost, name: str):
     assert restored(one) == [OURS, RIVAL]
 
 
+def test_what_was_published_before_all_was_recorded_says_so(lost):
+    one, _, _ = lost
+    made = one.made()
+    del made["tiles"]
+    write_json(one.published / "made.json", made)
+    with pytest.raises(InputError, match="published before this was recorded"):
+        restored(one)
+
+
+def test_a_run_that_is_being_trained_is_left_alone(lost, capsys):
+    one, _, _ = lost
+    write(one.results / "runs" / RIVAL / "checkpoint.safetensors", "hours of work")
+    assert restored(one) == [OURS]
+    assert f"{RIVAL}: is being trained here and is left as it is" in capsys.readouterr().out
+    # one that has no checkpoint yet
+    with alone(one.results / "runs" / OURS, "another"), pytest.raises(InputError, match="is at work"):
+        restored(one)
+
+
 def test_nothing_published_is_told(tmp_path: Path):
     one = Finished(tmp_path)
     one.finish(runs=RUNS)
@@ -162,29 +194,59 @@ def test_nothing_published_is_told(tmp_path: Path):
 
 def test_trials_come_back_where_the_same_would_be_tried_now(lost, capsys):
     one, _, _ = lost
-    now = {"variant": "ours-cnt", "encoder": "tiny", "seed": 0, "settings": {"training": {"epochs": 4}}}
-    folder = one.published.with_name("mine-tuning") / "trials"
-    for name, epochs in (("same", 4), ("other", 5), ("here", 4)):
-        write_json(folder / f"{name}.json", {**now, "settings": {"training": {"epochs": epochs}}, "log": []})
-    write(one.results / "tuning" / "trials" / "here.json", "tried here")
-    restored(one, {name: now for name in ("same", "other", "here", "new")})
-    trials = one.results / "tuning" / "trials"
+    tuning = {"encoder": "tiny", "hold_out": {"large": ["360x360"]}}
+    names = ("same", "other", "here", "new")
+    tuning["trials"] = {name: {"why": f"why {name}", "alpha": 0.02} for name in names}
+    config = overlay(one.config, {"tuning": tuning})
+    folder, trials = one.published.with_name("mine-tuning") / "trials", one.results / "tuning" / "trials"
+    for name in ("same", "other", "here"):
+        told = {**trial_run(config, name), "groups": {"validation": {}, "large": {}}, "why": "an old reason"}
+        write_json(folder / f"{name}.json", told)
+    told["settings"]["training"]["epochs"] = 5
+    write_json(folder / "other.json", told)
+    write(trials / "here.json", "tried here")
+    restored(one, tuning)
     assert {file.name for file in trials.iterdir()} == {"same.json", "here.json"}
-    assert read_json(trials / "same.json") == read_json(folder / "same.json")
+    # what the table says of it is today's
+    about = {"base": None, "why": "why same", "change": {"alpha": 0.02}}
+    assert read_json(trials / "same.json") == read_json(folder / "same.json") | about
     assert (trials / "here.json").read_text() == "tried here"
-    told = capsys.readouterr().out
-    assert "1 trial: put back" in told
-    assert "trial other: is published with other settings, and still to be tried: " in told
-    assert "settings.training.epochs was 5, is 4" in told
+    out = capsys.readouterr().out
+    assert "1 trial: put back" in out
+    assert "trial other: is published with other settings, and still to be tried: " in out
+    assert "settings.training.epochs was 5, is 4" in out
+    (trials / "same.json").unlink()
+    restored(one, {**tuning, "hold_out": {"large": ["360x360"], "colour": ["tissue"]}})
+    assert "held out was ['large'], is ['large', 'colour']" in capsys.readouterr().out
+    assert not (trials / "same.json").exists()
     (folder / "new.json").write_text("{")
     with pytest.raises(InputError, match=r"new.json: is no trial"):
-        restored(one, {"new": now})
+        restored(one, tuning)
 
 
-def test_a_record_tells_the_weights_only_where_there_are_none(lost):
+def test_what_stands_in_place_of_weights_is_of_the_run_that_was_put_back_alone(lost):
     one, _, record = lost
     restored(one)
-    told = read_json(one.results / "runs" / OURS / "published.json")
-    assert told == record["runs"][OURS]
-    write(one.results / "runs" / OURS / "model.safetensors", "trained again")
-    assert one.record()["runs"][OURS]["weights"] != told["weights"]
+    folder = one.results / "runs" / OURS
+    assert restored_run(folder)["made"].items() >= record["runs"][OURS].items()
+    write(folder / "model.safetensors", "trained again")
+    assert one.record()["runs"][OURS]["weights"] != record["runs"][OURS]["weights"]
+    # then its weights are lost, and it is no longer the one that was put back
+    (folder / "model.safetensors").unlink()
+    write_json(folder / "model.json", read_json(folder / "model.json") | {"seconds": 0.2})
+    with pytest.raises(InputError, match="has neither model.safetensors nor what stands in its place"):
+        one.record()
+
+
+def test_published_again_it_still_tells_by_which_code_it_was_predicted(lost):
+    one, _, record = lost
+    made = one.made()
+    made["code"]["prediction"] = "an older one"
+    write_json(one.published / "made.json", made)
+    restored(one)
+    one.record()
+    files = [one.results / "runs" / run / "model.json" for run in (OURS, RIVAL)]
+    code = {run: record["runs"][run]["code"] for run in (OURS, RIVAL)}
+    publish_script.main(files, one.results / "provenance.json", one.published, one.config, code)
+    lines = [line for line in one.verify(tables=False) if line["part"] == "code of the prediction"]
+    assert {line["run"]: line["status"] for line in lines} == {"": "same", OURS: "differs", RIVAL: "differs"}

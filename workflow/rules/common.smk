@@ -2,6 +2,7 @@
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
@@ -12,7 +13,7 @@ from canonuclei.provenance import code_digest
 from canonuclei.settings import parse_run, run_names, run_settings, supervision, training_settings
 from canonuclei.tuning.trials import change_of, trial_run
 from canonuclei.validation import validate_config
-from canonuclei.verification.record import RECORD
+from canonuclei.verification.restored import RESTORED, WEIGHTS, is_restored
 
 with one_line_errors():
     validate_config(config)
@@ -191,9 +192,15 @@ def prediction_files(wildcards):
 
 
 def weights_or_record(run):
-    """A run's weights; of one that was put back by `restore`, the record that stands in their place."""
-    weights, record = (f"{RESULTS}/runs/{run}/{name}" for name in ("model.safetensors", RECORD))
-    return record if Path(record).is_file() and not Path(weights).is_file() else weights
+    """A run's weights; of one that was put back by `restore`, what stands in their place."""
+    folder = f"{RESULTS}/runs/{run}"
+    with one_line_errors():
+        return f"{folder}/{RESTORED if is_restored(folder) else WEIGHTS}"
+
+
+def pretrained_encoders(wildcards=None):
+    """The pretrained weights that any run starts from."""
+    return sorted({file for run in RUNS if (file := encoder_weights(SimpleNamespace(run=run)))})
 
 
 def figure_run(variant):

@@ -1,6 +1,4 @@
 # From results/<dataset>/, which git ignores, to results/published/<dataset>/, which it keeps; and back.
-from types import SimpleNamespace
-
 from canonuclei.verification.record import SETS, TILE_FILES
 
 ALL_TILES = expand(f"{RESULTS}/tiles/{{set}}/{{file}}", set=SETS, file=TILE_FILES)
@@ -34,8 +32,9 @@ rule publish:
 # trained again. It has no output that Snakemake knows, for what it writes are the outputs of other rules
 rule restore:
     input:
-        # first, so that what is put back is newer
+        # first, so that what is put back is newer than all that it would be made from
         ALL_TILES,
+        encoders=pretrained_encoders,
     log:
         f"{LOGS}/restore.log",
     conda:
@@ -43,8 +42,6 @@ rule restore:
     params:
         published=f"results/published/{config['dataset']}",
         results=RESULTS,
-        settings={run: training_settings_of(SimpleNamespace(run=run)) for run in RUNS},
-        trials={name: trial_of(SimpleNamespace(trial=name)) for name in config["tuning"]["trials"]},
         predictions={run: [Path(file).name for file in predicted_by([run])] for run in RUNS},
     message:
         "Putting back what is published"

@@ -30,11 +30,9 @@ rule provenance:
     input:
         ALL_TILES,
         sources=lambda wildcards: [*ARCHIVES, *own_files()],
-        encoders=lambda wildcards: sorted(
-            {file for run in RUNS if (file := encoder_weights(SimpleNamespace(run=run)))}
-        ),
+        encoders=pretrained_encoders,
         runs=expand(f"{RESULTS}/runs/{{run}}/model.json", run=RUNS),
-        # of a run that was put back, what was told of them
+        # of a run that was put back, what stands in their place
         weights=lambda wildcards: [weights_or_record(run) for run in RUNS],
         tables=rules.tables.output,
         figures=FIGURE_FILES,

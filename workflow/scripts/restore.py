@@ -1,4 +1,4 @@
-"""Rule restore: put published runs back into results/<dataset>/, where they were not trained."""
+"""Rule restore: put published runs and trials back into results/<dataset>/, where they were not made."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from canonuclei.errors import InputError
 from canonuclei.logs import log_to
-from canonuclei.restore import check_restorable, is_trained, restore_run, restore_trial
+from canonuclei.provenance import file_digest
+from canonuclei.restore import check_restorable, occupied, published_files, restore_run, restore_trial
 from canonuclei.settings import plain
+from canonuclei.tuning.trials import change_of, trial_run
 from canonuclei.verification.configuration import few
 from canonuclei.verification.published import read_published
 from canonuclei.verification.record import tile_digests
@@ -20,62 +22,66 @@ if TYPE_CHECKING:
 def main(
     folder: Path,
     results: Path,
-    settings: Mapping[str, Mapping[str, Any]],
+    config: dict[str, Any],
     predictions: Mapping[str, Iterable[str]],
-    trials: Mapping[str, Mapping[str, Any]],
-) -> list[str]:
-    """Put back what is published of the configuration's runs.
+    encoders: Iterable[Path] = (),
+) -> None:
+    """Put back what is published of the configuration's runs and trials.
 
     Args:
-        folder: ``results/published/<dataset>``.
-        results: ``results/<dataset>``; runs whose weights are there are left alone.
-        settings: run → those that it would be trained by now.
-        predictions: run → names of the files that hold its predictions.
-        trials: those of `snakemake tuning`, name → what it would train now; put back from
-            ``results/published/<dataset>-tuning``, which is a folder of its own.
-
-    Returns:
-        Names of the runs that were put back.
+        folder: ``results/published/<dataset>``; trials are in ``results/published/<dataset>-tuning``.
+        results: ``results/<dataset>``; what was made there is left alone.
+        config: the configuration.
+        predictions: the configuration's runs → names of the files that hold their predictions.
+        encoders: pretrained weights that runs begin from.
 
     Raises:
-        InputError: nothing is published, or a run is of other settings or data; nothing is written then.
+        InputError: nothing is published, or a run is of other settings or data, or is damaged; no run is
+            put back then.
     """
-    put_back = restore_trials(folder.with_name(f"{folder.name}-tuning") / "trials", results, trials)
-    published = read_published(folder)
-    if published is None:
-        if put_back:
-            return []
+    published, trials = read_published(folder), folder.with_name(f"{folder.name}-tuning") / "trials"
+    found = [name for name in config["tuning"]["trials"] if (trials / f"{name}.json").is_file()]
+    if published is None and not found:
         remedy = "publish a finished run first (snakemake publish), or fetch its folder from the repository"
         raise InputError(folder, "holds no published run", remedy)
-    chosen = [run for run in settings if run in published.runs and not is_trained(results, run)]
-    tiles = tile_digests(results / "tiles") if chosen else {}
-    for run in chosen:
-        check_restorable(published, run, settings[run], tiles)
-    for run in settings:
-        if run in chosen:
-            restore_run(published, run, results, predictions[run])
+    there = set() if published is None else set(published.runs) & set(predictions)
+    why = {run: occupied(results, run) for run in there}
+    files = {}
+    if free := [run for run in predictions if run in there and not why[run]]:
+        tiles = tile_digests(results / "tiles")
+        starts = {path.stem: file_digest(path) for path in encoders}
+        for run in free:
+            check_restorable(published, run, config, tiles, starts)
+            files[run] = published_files(published, run, predictions[run])
+    for run in predictions:
+        if run in files:
+            restore_run(published, run, files[run], results)
             print(f"{run}: put back from {folder}, without weights")
-        elif run in published.runs:
-            print(f"{run}: was trained here and is left as it is")
         else:
-            print(f"{run}: is not published; it is still to be trained")
-    return chosen
+            print(f"{run}: {why.get(run) or 'is not published; it is still to be trained'}")
+    restore_trials(trials, found, results / "tuning" / "trials", config)
 
 
-def restore_trials(published: Path, results: Path, trials: Mapping[str, Mapping[str, Any]]) -> int:
-    """Put back the trials that are published and were not tried here; tells how many, and returns it."""
+def restore_trials(published: Path, names: Iterable[str], folder: Path, config: dict[str, Any]) -> None:
+    """Put back trials that were not tried here; tells how many, and which would be tried otherwise now."""
     count = 0
-    for name, trial in trials.items():
-        file, target = published / f"{name}.json", results / "tuning" / "trials" / f"{name}.json"
-        if target.exists() or not file.is_file():
+    for name in names:
+        if (folder / f"{name}.json").exists():
             continue
-        if changed := restore_trial(file, trial, target):
+        entry = config["tuning"]["trials"][name]
+        about = {"base": entry.get("base"), "why": entry["why"], "change": change_of(entry)}
+        changed = restore_trial(
+            published / f"{name}.json",
+            trial_run(config, name),
+            about,
+            config["tuning"]["hold_out"],
+            folder / f"{name}.json",
+        )
+        count += not changed
+        if changed:
             print(f"trial {name}: is published with other settings, and still to be tried: {few(changed)}")
-        else:
-            count += 1
     if count:
         print(f"{many(count, 'trial')}: put back from {published}")
-    return count
 
 
 if __name__ == "__main__":
@@ -83,7 +89,7 @@ if __name__ == "__main__":
         main(
             Path(snakemake.params.published),
             Path(snakemake.params.results),
-            {run: dict(settings) for run, settings in snakemake.params.settings.items()},
+            plain(snakemake.config),
             {run: list(names) for run, names in snakemake.params.predictions.items()},
-            plain(snakemake.params.trials),
+            [Path(path) for path in snakemake.input.encoders],
         )

@@ -9,102 +9,140 @@ from typing import Any
 
 from .errors import InputError
 from .files import atomic_path, read_json, write_json
+from .locks import alone
 from .nuclei.fused import FusedShape
 from .nuclei.rows import add_measures
 from .nuclei.tables import read_nuclei, read_shape, write_nuclei
 from .provenance import file_digest
+from .verification.checks import OLD, changed_tiles
 from .verification.configuration import differences, few, flat
 from .verification.published import Published
-from .verification.record import RECORD
+from .verification.record import SETS
+from .verification.restored import RESTORED, WEIGHTS, changed_settings, is_restored, prediction_of
 
 _FETCH = "fetch the folder from the repository again, or train the run here"
+_OR_LEAVE = "train the run here, or leave it out: --config only=<the others>"
 
 
-def is_trained(results: Path, run: str) -> bool:
-    """Whether a run's weights are in ``results/<dataset>/runs/<run>``."""
-    return (results / "runs" / run / "model.safetensors").is_file()
+def occupied(results: Path, run: str) -> str:
+    """Why a run's folder is to be left alone, in words; empty where it is free or holds what was put back."""
+    folder = results / "runs" / run
+    if (folder / WEIGHTS).is_file():
+        return "was trained here and is left as it is"
+    if (folder / "checkpoint.safetensors").is_file():
+        return "is being trained here and is left as it is"
+    if (folder / "model.json").is_file() and not is_restored(folder):
+        return f"was trained here and lacks its weights; delete {folder} to have it put back"
+    return ""
 
 
 def check_restorable(
     published: Published,
     run: str,
-    settings: Mapping[str, Any],
+    config: Mapping[str, Any],
     tiles: Mapping[str, Mapping[str, str]],
+    encoders: Mapping[str, str],
 ) -> None:
     """Raise an InputError unless a published run is what the configuration and the data at hand would give.
 
     Args:
         published: its folder.
         run: its name.
-        settings: those that it would be trained by now (``training_settings``).
+        config: the configuration at hand.
         tiles: set → file → SHA-256 of the tiles at hand (``tile_digests``).
+        encoders: encoder → SHA-256 of the pretrained weights at hand.
     """
-    where = published.folder / "runs" / run
-    told = differences(flat(published.runs[run].get("settings") or {}), flat(settings))
-    if told:
-        raise InputError(where, f"was trained by other settings: {few(told)}", "train the run here")
-    recorded = published.made.get("tiles") or {}
-    blind = published.runs[run].get("supervision") != "instances"
-    for part, files in tiles.items():
-        for name, digest in files.items():
-            # what the weakly supervised train on has no instance labels
-            unused = blind and part in ("train", "val") and name == "instances.npy"
-            if recorded.get(part, {}).get(name) != digest and not unused:
-                raise InputError(
-                    where,
-                    f"is of other data than those at hand: tiles/{part}/{name} differs",
-                    "name the source that it was made from, or train the run here",
-                )
+    where, told = published.folder / "runs" / run, published.runs[run]
+    recorded = published.made.get("tiles")
+    if recorded is None or published.config is None or "settings" not in told:
+        raise InputError(where, f"cannot be compared with the configuration and data: {OLD}", _OR_LEAVE)
+    changed = changed_settings(told["settings"], config, run)
+    try:
+        changed += differences(flat(prediction_of(published.config, run)), flat(prediction_of(config, run)))
+    except KeyError as error:
+        raise InputError(published.folder / "config.yaml", f"lacks {error}", _OR_LEAVE) from None
+    if changed:
+        raise InputError(where, f"was made by other settings: {few(changed)}", _OR_LEAVE)
+    if other := changed_tiles(published, tiles, run, SETS):
+        raise InputError(where, f"is of other data than those at hand: {few(other)} differ", _OR_LEAVE)
+    start = (published.made.get("encoders") or {}).get(told["encoder"])
+    if told["encoder"] in encoders and start != encoders[told["encoder"]]:
+        raise InputError(where, f"began from other pretrained weights of {told['encoder']}", _OR_LEAVE)
 
 
-def restore_run(published: Published, run: str, results: Path, predictions: Iterable[str]) -> list[Path]:
-    """Copy a published run's predictions, log and description to where the pipeline would have made them.
-
-    The measures in its tables of nuclei, which are not published, are computed again. The weights are not
-    published either: ``RECORD`` stands in their place.
+def published_files(published: Published, run: str, predictions: Iterable[str]) -> list[Path]:
+    """A published run's files, its description first and its predictions last.
 
     Args:
         published: the folder that it stands in.
         run: its name.
-        results: ``results/<dataset>``.
-        predictions: names of the files that hold its predictions, in the folder ``nuclei`` of both.
-
-    Returns:
-        The files written; predictions last, for they must be newer than what they are made from.
+        predictions: names of the files that hold its predictions.
 
     Raises:
-        InputError: a file is missing, or is not the one that was published.
+        InputError: one is missing, or is not the one that was published.
     """
-    about = [published.folder / "runs" / run / name for name in ("model.json", "log.csv")]
-    nuclei = [published.folder / "nuclei" / name for name in predictions]
+    files = [published.folder / "runs" / run / name for name in ("model.json", "log.csv")]
+    files += [published.folder / "nuclei" / name for name in predictions]
     recorded = published.made.get("files") or {}
-    for file in (*about, *nuclei):
-        name = file.relative_to(published.folder).as_posix()
+    for file in files:
         if not file.is_file():
             raise InputError(file, "is missing", _FETCH)
-        if recorded.get(name, "") != file_digest(file):
+        if recorded.get(file.relative_to(published.folder).as_posix()) != file_digest(file):
             raise InputError(file, "is not the file that was published", _FETCH)
-    record = results / "runs" / run / RECORD
-    told = {key: value for key, value in published.made["runs"][run].items() if key != "same_code"}
-    write_json(record, told)
-    written = [record]
-    for file in (*about, *nuclei):
-        target = results / file.relative_to(published.folder)
-        if file.name.endswith(".csv.gz"):
-            _with_measures(file, published.folder / "nuclei" / f"{run}.shape.json", target)
-        else:
-            with atomic_path(target) as temporary:
-                shutil.copyfile(file, temporary)
-        written.append(target)
-    return written
+    return files
 
 
-def restore_trial(file: Path, trial: Mapping[str, Any], target: Path) -> list[str]:
+def restore_run(published: Published, run: str, files: Iterable[Path], results: Path) -> None:
+    """Copy a published run's files to where the pipeline would have made them.
+
+    The measures in its tables of nuclei, which are not published, are computed again. The weights are not
+    published either: ``RESTORED`` stands in their place.
+
+    Args:
+        published: the folder that it stands in, with a ``config``.
+        run: its name.
+        files: of ``published_files``, written in this order: predictions must be newer than what they are of.
+        results: ``results/<dataset>``.
+
+    Raises:
+        InputError: it is being trained.
+    """
+    folder = results / "runs" / run
+    made = {key: value for key, value in published.made["runs"][run].items() if key != "same_code"}
+    # of the code that made its nuclei, which is not this one's
+    made.setdefault("prediction_code", (published.made.get("code") or {}).get("prediction"))
+    told = {
+        "made": made,
+        "prediction": prediction_of(published.config or {}, run),
+        "description": file_digest(published.folder / "runs" / run / "model.json"),
+    }
+    with alone(folder, "a training"):
+        write_json(folder / RESTORED, told)
+        for file in files:
+            target = results / file.relative_to(published.folder)
+            if file.name.endswith(".csv.gz"):
+                _with_measures(file, published.folder / "nuclei" / f"{run}.shape.json", target)
+            else:
+                with atomic_path(target) as temporary:
+                    shutil.copyfile(file, temporary)
+
+
+def _with_measures(file: Path, shape_file: Path, target: Path) -> None:
+    shape, about = read_shape(shape_file)
+    table = add_measures(read_nuclei(file), FusedShape.proven(shape), about["threshold"])
+    write_nuclei(target, table)
+
+
+def restore_trial(
+    file: Path, trial: Mapping[str, Any], about: Mapping[str, Any], hold_out: Iterable[str], target: Path
+) -> list[str]:
     """Copy what a published trial came to, if the configuration would try the same now.
 
     Args:
         file: its JSON in ``results/published/<dataset>-tuning/trials``.
         trial: what it would train now (``trial_run``).
+        about: what the table would say of it now: ``base``, ``why``, ``change``.
+        hold_out: the groups that it would be scored on now, beside validation.
         target: where the rule ``trial`` would write it.
 
     Returns:
@@ -116,15 +154,11 @@ def restore_trial(file: Path, trial: Mapping[str, Any], target: Path) -> list[st
     try:
         told = read_json(file)
         then = {key: told[key] for key in ("variant", "encoder", "seed", "settings")}
+        then["held out"] = [group for group in told["groups"] if group in hold_out]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(file, f"is no trial: {error}", "fetch it from the repository again") from None
-    changed = differences(flat(then), flat({key: trial[key] for key in then}))
+    now = {**trial, "held out": list(hold_out)}
+    changed = differences(flat(then), flat({key: now[key] for key in then}))
     if not changed:
-        write_json(target, told)
+        write_json(target, {**told, **about})
     return changed
-
-
-def _with_measures(file: Path, shape_file: Path, target: Path) -> None:
-    shape, about = read_shape(shape_file)
-    table = add_measures(read_nuclei(file), FusedShape.proven(shape), about["threshold"])
-    write_nuclei(target, table)

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..provenance import changed_since, code_digest, code_digests, file_digest
-from ..settings import parse_run, run_names, run_settings, training_settings
-from .configuration import differences, few, flat, relevant
+from ..settings import run_names
+from .configuration import differences, few, relevant
 from .lines import DIFFERS, SAME, UNKNOWN, Line, Now
 from .published import Published
+from .restored import changed_settings
 
 OLD = "published before this was recorded"
 CODE = ("code of the tables", "code of the figures", "code of the analysis", "code of the prediction")
@@ -88,20 +89,36 @@ def _code(published: Published, now: Now) -> Iterator[Line]:
 
 
 def _tiles(published: Published, now: Now, run: str, sets: tuple[str, ...], part: str) -> Line:
-    """The sets of tiles; training of the weakly supervised is not given the instance labels."""
+    """The sets of tiles, as far as they matter."""
     recorded = published.made.get("tiles")
     if recorded is None:
         return Line(published.name, run, part, UNKNOWN, OLD)
     if now.tiles is None:
         return Line(published.name, run, part, UNKNOWN, now.no_data)
+    told = changed_tiles(published, now.tiles, run, sets)
+    return Line(published.name, run, part, DIFFERS if told else SAME, few(told))
+
+
+def changed_tiles(
+    published: Published, tiles: Mapping[str, Mapping[str, str]], run: str, sets: Sequence[str]
+) -> list[str]:
+    """Files of the sets of tiles that are not those that were published, which must be recorded.
+
+    Args:
+        published: a published data set.
+        tiles: those at hand, of ``record.tile_digests``.
+        run: that they matter to: training of the weakly supervised is not given the instance labels; empty:
+            all of them matter.
+        sets: names of sets.
+    """
     blind = bool(run) and published.runs[run].get("supervision") != "instances"
-    told = [
+    return [
         f"tiles/{name}/{file}"
         for name in sets
-        for file, digest in recorded[name].items()
-        if digest != now.tiles[name].get(file) and not (blind and file == "instances.npy")
+        for file, digest in published.made["tiles"][name].items()
+        if digest != tiles[name].get(file)
+        and not (blind and name in ("train", "val") and file == "instances.npy")
     ]
-    return Line(published.name, run, part, DIFFERS if told else SAME, few(told))
 
 
 def _tables(published: Published, now: Now, others: list[Line]) -> Line:
@@ -140,6 +157,10 @@ def _run(published: Published, now: Now, run: str) -> Iterator[Line]:
     told = published.runs[run]
     yield _settings(published, now, run)
     yield _training_code(published, now, run)
+    # of a run that was put back before it was published again, the code of before
+    if (code := told.get("prediction_code")) is not None:
+        why = "" if code == now.code["prediction"] else "predicted by the code of an earlier publication"
+        yield Line(published.name, run, "code of the prediction", DIFFERS if why else SAME, why)
     yield _versions(published, run, told.get("versions"), now)
     line = _tiles(published, now, run, ("train", "val"), "data")
     yield _encoder(published, now, run, line) if line.status == SAME else line
@@ -153,10 +174,7 @@ def _settings(published: Published, now: Now, run: str) -> Line:
         return Line(published.name, run, "settings", UNKNOWN, now.no_config)
     if run not in run_names(now.config):
         return Line(published.name, run, "settings", DIFFERS, "the configuration has no such run any more")
-    variant, encoder, _ = parse_run(run)
-    kind = now.config["variants"][variant]["model"]
-    present = training_settings(run_settings(now.config, variant, encoder), kind)
-    changed = differences(flat(training_settings(settings, kind)), flat(present))
+    changed = changed_settings(settings, now.config, run)
     return Line(published.name, run, "settings", DIFFERS if changed else SAME, few(changed))
 
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..files import read_json
 from ..provenance import PACKAGES, code_digests, file_digest, processor, revision, value_digest, versions
 from ..settings import plain, run_names
-from .configuration import PLACES
+from .configuration import PLACES, few
+from .restored import RESTORED, WEIGHTS, changed_since_restored, restored_run
 
 SETS = ("train", "val", "test", "whole")
-# Of a run that was put back from what is published: what made.json tells of it, in place of its weights
-RECORD = "published.json"
 TILE_FILES = ("images.npy", "masks.npy", "valid.npy", "instances.npy", "tiles.csv")
 _TOLD = (
     *("model", "encoder", "seed", "supervision", "steps", "seconds", "threads", "device", "processor"),
@@ -45,8 +45,11 @@ def record_of(
 
     Returns:
         Plain JSON.
+
+    Raises:
+        InputError: a run that was put back is of other settings than the configuration's.
     """
-    runs = {run: _run(results / "runs" / run) for run in run_names(config)}
+    runs = {run: _run(results / "runs" / run, config) for run in run_names(config)}
     kinds = sorted({run["model"] for run in runs.values()})
     return {
         "dataset": config["dataset"],
@@ -126,11 +129,14 @@ def _relative(file: str | Path, folders: Iterable[Path]) -> str:
     return path.name
 
 
-def _run(folder: Path) -> dict[str, Any]:
-    if not (folder / "model.safetensors").exists():
-        return read_json(folder / RECORD)
+def _run(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    if not (folder / WEIGHTS).exists():
+        if changed := changed_since_restored(folder, config, folder.name):
+            remedy = f"delete {folder} and train the run, or undo that"
+            raise InputError(folder / RESTORED, f"is of other settings: {few(changed)}", remedy)
+        return restored_run(folder)["made"]
     told = read_json(folder / "model.json")
-    return {**{key: told.get(key) for key in _TOLD}, "weights": file_digest(folder / "model.safetensors")}
+    return {**{key: told.get(key) for key in _TOLD}, "weights": file_digest(folder / WEIGHTS)}
 
 
 def _file(path: Path) -> dict[str, Any]:
