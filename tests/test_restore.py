@@ -93,7 +93,7 @@ def test_everything_but_the_weights_is_back_byte_for_byte(lost):
         name: content for name, content in before.items() if not name.endswith(".safetensors")
     }
     assert "area" in pd.read_csv(one.results / "nuclei" / f"{OURS}.csv.gz")
-    # and what made them is told as it was, the digests of the weights among it; and by which code it was predicted
+    # and what made them is told as it was, the digests of the weights among it; and what code predicted it
     code = {"prediction_code": one.code()["prediction"]}
     assert one.record()["runs"] == {run: told | code for run, told in record["runs"].items()}
 
@@ -147,7 +147,9 @@ def test_other_data_are_refused_but_labels_that_it_never_saw_may_differ(lost):
     write(one.results / "tiles" / "train" / "instances.npy", "annotated anew")
     assert restored(one) == [OURS, RIVAL]
     write(one.results / "tiles" / "test" / "images.npy", "other images")
-    with pytest.raises(InputError, match=r"other data than those at hand: tiles/test/images.npy differs"):
+    with pytest.raises(
+        InputError, match=r"other data than those at hand: not the same are tiles/test/images.npy"
+    ):
         restored(one)
 
 
@@ -234,7 +236,7 @@ def test_what_stands_in_place_of_weights_is_of_the_run_that_was_put_back_alone(l
     # then its weights are lost, and it is no longer the one that was put back
     (folder / "model.safetensors").unlink()
     write_json(folder / "model.json", read_json(folder / "model.json") | {"seconds": 0.2})
-    with pytest.raises(InputError, match="has neither model.safetensors nor what stands in its place"):
+    with pytest.raises(InputError, match=r"has neither model.safetensors nor what stands in its place"):
         one.record()
 
 

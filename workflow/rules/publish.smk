@@ -41,7 +41,6 @@ rule restore:
         "../../envs/torch.yaml"
     params:
         published=f"results/published/{config['dataset']}",
-        results=RESULTS,
         predictions={run: [Path(file).name for file in predicted_by([run])] for run in RUNS},
     message:
         "Putting back what is published"

@@ -88,7 +88,7 @@ if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         main(
             Path(snakemake.params.published),
-            Path(snakemake.params.results),
+            Path(snakemake.input[0]).parents[2],
             plain(snakemake.config),
             {run: list(names) for run, names in snakemake.params.predictions.items()},
             [Path(path) for path in snakemake.input.encoders],

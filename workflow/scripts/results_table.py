@@ -206,8 +206,9 @@ def main(check: bool = False) -> int:
     first = f"{first_table(folder)}\n\n*{made_by(folder)} All of it: {link}.*"
     changed = put(README, "first picture", picture(drawn()), check)
     changed |= put(README, "first results", first, check)
-    changed |= put(folder / "README.md", "runs", runs_table(folder), check)
-    changed |= put(folder / "README.md", "beside the paper", beside_paper(folder), check)
+    if folder.name == FOLDERS[0]:
+        changed |= put(folder / "README.md", "runs", runs_table(folder), check)
+        changed |= put(folder / "README.md", "beside the paper", beside_paper(folder), check)
     return changed | put(
         README,
         "results",

@@ -64,7 +64,9 @@ def check_restorable(
     if changed:
         raise InputError(where, f"was made by other settings: {few(changed)}", _OR_LEAVE)
     if other := changed_tiles(published, tiles, run, SETS):
-        raise InputError(where, f"is of other data than those at hand: {few(other)} differ", _OR_LEAVE)
+        raise InputError(
+            where, f"is of other data than those at hand: not the same are {few(other)}", _OR_LEAVE
+        )
     start = (published.made.get("encoders") or {}).get(told["encoder"])
     if told["encoder"] in encoders and start != encoders[told["encoder"]]:
         raise InputError(where, f"began from other pretrained weights of {told['encoder']}", _OR_LEAVE)

@@ -6,6 +6,7 @@ Safetensors checks its header alone: damaged weights would be read as other weig
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,13 +28,30 @@ class Undigested(ValueError):
 def save_tensors(
     path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors, and texts in the header, atomically; with them ``content_digest``, under ``sha256``."""
+    """Write tensors, and texts in the header, atomically; with them ``content_digest``, under ``sha256``.
+
+    The same content gives the same bytes.
+    """
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     told = dict(metadata or {})
     with atomic_path(path) as temporary, scratch_folder(path) as folder:
         # not to the temporary file itself: safetensors has one of its own beside what it writes
         save_file(held, folder / "whole", metadata={**told, DIGEST: content_digest(held, told)})
+        _sort_texts(folder / "whole")
         os.replace(folder / "whole", temporary)
+
+
+def _sort_texts(path: Path) -> None:
+    """Bring the texts of a header into order, in place: safetensors writes them in a new one each time."""
+    with open(path, "r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        ordered = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        # it ends in spaces, so that the tensors begin at a multiple of 8 bytes
+        if len(ordered) <= size:
+            file.seek(8)
+            file.write(ordered.ljust(size))
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:

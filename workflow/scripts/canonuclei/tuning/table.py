@@ -14,6 +14,7 @@ COLUMNS = [
     "change",
     "why",
     "variant",
+    "encoder",
     "seed",
     "steps",
     "training_images",
@@ -68,6 +69,7 @@ def tuning_markdown(table: pd.DataFrame, about: Mapping[str, Any]) -> str:
     for name, rows in table.groupby("trial", sort=False):
         first, by_group = rows.iloc[0], rows.set_index("group")
         base = EMPTY if pd.isna(first["base"]) else first["base"]
+        name = name if first["encoder"] == about["encoder"] else f"{name} ({first['encoder']})"
         cells = [str(name), base, _change(json.loads(first["change"]))]
         for group in groups:
             one = by_group.loc[group]

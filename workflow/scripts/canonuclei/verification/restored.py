@@ -12,8 +12,8 @@ from ..provenance import file_digest
 from ..settings import parse_run, run_settings, training_settings
 from .configuration import differences, flat
 
-# In the folder of such a run, in place of its weights: what made.json tells of it (`made`), what it was predicted
-# with (`prediction`), and the SHA-256 of its model.json (`description`)
+# In such a run's folder, in place of its weights: what made.json tells of it (`made`), how it was predicted
+# (`prediction`), and the SHA-256 of its model.json (`description`)
 RESTORED = "restored.json"
 WEIGHTS = "model.safetensors"
 
