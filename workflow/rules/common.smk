@@ -191,7 +191,7 @@ def prediction_files(wildcards):
     return predicted_by([wildcards.run])
 
 
-def weights_or_record(run):
+def weights_or_restored(run):
     """A run's weights; of one that was put back by `restore`, what stands in their place."""
     folder = f"{RESULTS}/runs/{run}"
     with one_line_errors():

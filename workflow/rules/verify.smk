@@ -33,7 +33,7 @@ rule provenance:
         encoders=pretrained_encoders,
         runs=expand(f"{RESULTS}/runs/{{run}}/model.json", run=RUNS),
         # of a run that was put back, what stands in their place
-        weights=lambda wildcards: [weights_or_record(run) for run in RUNS],
+        weights=lambda wildcards: [weights_or_restored(run) for run in RUNS],
         tables=rules.tables.output,
         figures=FIGURE_FILES,
     output:

@@ -132,7 +132,7 @@ def _relative(file: str | Path, folders: Iterable[Path]) -> str:
 def _run(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     if not (folder / WEIGHTS).exists():
         if changed := changed_since_restored(folder, config, folder.name):
-            remedy = f"delete {folder} and train the run, or undo that"
+            remedy = f"delete {folder} and train the run, or undo the change of the configuration"
             raise InputError(folder / RESTORED, f"is of other settings: {few(changed)}", remedy)
         return restored_run(folder)["made"]
     told = read_json(folder / "model.json")
