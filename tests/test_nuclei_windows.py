@@ -225,7 +225,8 @@ def test_tiles_composed_together_equal_each_alone() -> None:
     lower, t, p = (np.stack(part) for part in zip(*parts, strict=True))
     together = compose_tiles(lower, t, p, FUSED["ellipse"], 64, 64)
     for one, *tile in zip(together, *(lower, t, p), strict=True):
-        np.testing.assert_array_equal(one, compose(*tile, FUSED["ellipse"], 64, 64))
+        # some processors add up a matrix product of another size in another order
+        np.testing.assert_allclose(one, compose(*tile, FUSED["ellipse"], 64, 64), rtol=1e-5)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
