@@ -1,5 +1,6 @@
 # make demo   the whole pipeline on simulated nuclei: tables, figures and a report
-# make test   all tests
+# make test   all tests but those that take minutes (those: make test-slow)
+# make test-slow   tests of made environments, of whole pipelines that are killed, and of thousands of spoiled files
 # make lint   format and lint checks
 # make docs   the parts of the documentation that are drawn from the code
 # make clean  removes what the demo made (make distclean: the environment, too)
@@ -15,7 +16,7 @@ WORKERS ?= auto
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo report test lint format docs clean distclean pipeline-env dev-env
+.PHONY: demo report test test-slow lint format docs clean distclean pipeline-env dev-env
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
@@ -50,7 +51,10 @@ report: pipeline-env
 	fi
 
 test: dev-env
-	@OMP_NUM_THREADS=1 STANDIN_PIP_ARGS='$(PIP_ARGS)' $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@OMP_NUM_THREADS=1 STANDIN_PIP_ARGS='$(PIP_ARGS)' $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: dev-env
+	@FUZZ=$${FUZZ:-600} $(MAKE) --no-print-directory test ARGS='-m slow $(ARGS)'
 
 lint: dev-env
 	$(BIN)/ruff format --check .
