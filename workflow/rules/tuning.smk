@@ -56,7 +56,7 @@ rule tuning:
         "../../envs/python.yaml"
     params:
         about=config["tuning"],
-        code=code_digest("../tuning.py", "tuning/table.py"),
+        code=code_digest("../tuning.py", "tuning/table.py", "markdown.py"),
     message:
         "Setting the trials beside one another"
     script:

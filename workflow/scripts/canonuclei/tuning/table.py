@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..markdown import markdown_table
+
 COLUMNS = [
     "trial",
     "base",
@@ -52,32 +54,31 @@ def tuning_markdown(table: pd.DataFrame, about: Mapping[str, Any]) -> str:
     """
     groups = list(dict.fromkeys(table["group"]))
     held = "; ".join(f"*{name}*: {', '.join(values)}" for name, values in about["hold_out"].items())
-    heads = ["trial", "base", "change"] + [
+    heads = ["trial", "base", "change", "steps"] + [
         f"{name}: {metric}" for name in groups for metric in ("IoU", "count error", "F1", "F1 repaired")
     ]
     lines = [
         "# Short runs of what the paper leaves open",
-        f"Each trial trains `{about['variant']}` on {about['encoder']} (unless it says otherwise) for "
-        f"{table['steps'].max():.0f} steps and changes one thing of the trial that it stands on. Held out of "
-        f"all of them, whole: {held}. Scores are in %, pooled over tiles; the count error is in nuclei a "
-        "tile; *repaired* is +P (of a semantic model: plain is connected components, repaired the "
-        "watershed). No test image was looked at. IoU and count error need masks and counts only; F1 needs "
-        "instance labels, and a choice that it guided is one that used them.",
-        "| " + " | ".join(heads) + " |",
-        "|" + "---|" * len(heads),
+        f"Each trial trains `{about['variant']}` on {about['encoder']} (unless it says otherwise) and "
+        f"changes one thing of the trial that it stands on. Held out of all of them, whole: {held}. Scores "
+        "are in %, pooled over tiles; the count error is in nuclei a tile; *repaired* is +P (of a semantic "
+        "model: plain is connected components, repaired the watershed). No test image was looked at. IoU and "
+        "count error need masks and counts only; F1 needs instance labels, and a choice that it guided is "
+        "one that used them.",
     ]
+    shown = []
     for name, rows in table.groupby("trial", sort=False):
         first, by_group = rows.iloc[0], rows.set_index("group")
         base = EMPTY if pd.isna(first["base"]) else first["base"]
         name = name if first["encoder"] == about["encoder"] else f"{name} ({first['encoder']})"
-        cells = [str(name), base, _change(json.loads(first["change"]))]
+        cells = [str(name), base, _change(json.loads(first["change"])), f"{first['steps']:,.0f}"]
         for group in groups:
             one = by_group.loc[group]
             cells += [_percent(one["iou"]), _number(one["count_mae"])]
             cells += [_percent(one["f1_50"]), _percent(one["repaired_f1_50"])]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", "## Why", *(f"- **{name}**: {why}" for name, why in _reasons(table))]
-    return "\n".join([*lines[:1], "", lines[1], "", *lines[2:], ""])
+        shown.append(cells)
+    reasons = "\n".join(f"- **{name}**: {why}" for name, why in _reasons(table))
+    return "\n\n".join([*lines, markdown_table(heads, shown, 3), "## Why", reasons]) + "\n"
 
 
 def _reasons(table: pd.DataFrame) -> list[tuple[str, str]]:
