@@ -2,6 +2,7 @@
 
 RUN = {
     "run": "r",
+    "label": "Ours",
     "encoder": "tiny",
     "epochs": 2,
     "tiles_per_epoch": None,

@@ -97,6 +97,14 @@ BAD = [
     ("runs/0/seeds", [1, 1], "runs[0].seeds: [1, 1] names the same twice"),
     ("only", "ours_resnet50_s0 ours_resnet5_s0", "only: no run 'ours_resnet5_s0' (did you mean"),
     ("only", " ", "only: names no run"),
+    (
+        "runs",
+        [
+            {"variant": "ours", "encoder": "resnet50", "seeds": [0], "epochs": 8},
+            {"variant": "ours", "encoder": "resnet50", "seeds": [1]},
+        ],
+        "runs[1].epochs: ours on resnet50 has another number of epochs in an entry before",
+    ),
     ("figures/encoder", "tiny", "figures.encoder: no run has the encoder 'tiny'"),
     ("split/protocol", "random", "split.protocol: 'random' is not one of official, stage1"),
 ]
@@ -216,6 +224,18 @@ def test_chosen_runs_keep_the_order_of_all():
     chosen = changed("only", "ours-cnt_resnet50_s0  ours_resnet50_s0")
     validate_config(chosen)
     assert run_names(chosen) == ["ours_resnet50_s0", "ours-cnt_resnet50_s0"]
+
+
+def test_a_runs_own_epochs_are_its_alone():
+    runs = [{"variant": "ours", "encoder": name, "seeds": [0]} for name in ("resnet50", "efficientnet-lite0")]
+    config = changed("runs", [runs[0] | {"epochs": 8}, runs[1]])
+    validate_config(config)
+    own = run_settings(config, "ours", "resnet50")
+    assert own["training"]["epochs"] == 8
+    whole = run_settings(changed("runs", runs), "ours", "resnet50")
+    whole["training"]["epochs"] = 8
+    assert own == whole
+    assert run_settings(config, "ours", "efficientnet-lite0")["training"]["epochs"] == 50
 
 
 def test_an_encoder_from_scratch_has_no_statistics_to_keep():

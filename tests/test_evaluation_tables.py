@@ -212,3 +212,23 @@ def test_all_tables_are_written(sets, canonical, tmp_path: Path) -> None:
     assert len(page.findall(".//td")) == sum(
         line.count(" | ") + 1 for line in text.splitlines() if line[:3] in ("| O", "| f")
     )
+
+
+def test_rows_of_runs_of_several_lengths_tell_theirs(sets, canonical, tmp_path: Path) -> None:
+    longer = canonical.assign(encoder="resnet50")
+    scores = pd.concat([canonical, longer, score_references(sets[0], distance=5)], ignore_index=True)
+    about = {
+        **ABOUT,
+        "simulated": False,
+        "runs": [RUN, RUN | {"run": "s", "encoder": "resnet50", "epochs": 50}],
+    }
+    write_tables(tmp_path, scores, about, resamples=20, seed=0, leave_out=["a"])
+    text = (tmp_path / "table1.md").read_text()
+    assert "**A shortened schedule:** 2 epochs of all training tiles (`r`); 50 epochs" in text
+    tables = [line for line in text.splitlines() if line.startswith("| approach")]
+    assert tables and all(" | seed | epochs |" in line for line in tables)
+    assert "| Ours+P | masks | resnet50 | 128 | 0 | 50 |" in text
+    table = pd.read_csv(tmp_path / "table1.csv")
+    trained = table[table["encoder"].notna()]
+    assert trained["epochs"].tolist() == [2 if encoder == "tiny" else 50 for encoder in trained["encoder"]]
+    assert table.loc[table["encoder"].isna(), "epochs"].isna().all()

@@ -25,7 +25,8 @@ def folder(tmp_path: Path) -> Path:
     runs = {f"ours-cnt_tiny_s{seed}": run | {"seed": seed} for seed in range(3)}
     write_json(tmp_path / "made.json", {"runs": runs | {"short_tiny_s0": run | {"seed": 0, "steps": 90}}})
     variants = {"ours-cnt": {}, "short": {"training": {"epochs": 2}}}
-    config = {"training": {"epochs": 50, "tiles_per_epoch": None}, "variants": variants}
+    runs = [{"variant": name, "encoder": "tiny", "seeds": [0, 1, 2]} for name in variants]
+    config = {"training": {"epochs": 50, "tiles_per_epoch": None}, "variants": variants, "runs": runs}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     return tmp_path
 
@@ -39,6 +40,22 @@ def test_medians_over_seeds_beside_the_papers(folder: Path):
     full = results_table.full_table(folder).splitlines()[2:]
     assert full[0] == "| Ours+L_cnt+P | masks, counts | tiny | 128 | 70.00 | 80.00 | 60.00 | 50.00 | 45.00 |"
     assert full[2].startswith("| Semantic | masks | tiny | – | 71.00 | – |")
+
+
+def test_a_row_of_a_shorter_run_says_so(folder: Path):
+    table = pd.read_csv(folder / "table1.csv")
+    epochs = {"Ours+L_cnt+P": 50, "Semantic": 8}
+    table.assign(epochs=table["approach"].map(epochs)).to_csv(folder / "table1.csv", index=False)
+    for made in (results_table.first_table, results_table.full_table, results_table.beside_paper):
+        text = made(folder)
+        assert "| tiny, 50 epochs |" in text
+        assert ("| tiny, 8 epochs |" in text) == ("| Semantic |" in text)
+    assert "| Otsu+WS | nothing | – |" in results_table.first_table(folder)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["runs"][0]["epochs"] = 8
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert "(4 runs of it)" in results_table.schedule(folder)
+    assert results_table.runs_table(folder).count("| 8 (shortened) |") == 3
 
 
 def test_what_made_them(folder: Path):

@@ -14,7 +14,7 @@ from canonuclei.evaluation.markdown import PAPER
 from canonuclei.evaluation.preface import PAPER_EPOCHS
 from canonuclei.files import read_json
 from canonuclei.markdown import markdown_table
-from canonuclei.settings import parse_run
+from canonuclei.settings import own_epochs, parse_run
 from canonuclei.words import many
 from in_step import put
 
@@ -45,10 +45,17 @@ EMPTY = "–"
 
 
 def of_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each approach, encoder and grid: medians over seeds; ``least``, ``most`` of ``f1_50``."""
-    groups = table.fillna({"encoder": ""}).groupby(
-        ["approach", "supervision", "encoder", "grid"], dropna=False, sort=False
-    )
+    """A row for each approach, encoder and grid: medians over seeds; ``least``, ``most`` of ``f1_50``.
+
+    ``encoder`` tells the epochs too, where runs of several lengths stand in the table.
+    """
+    table = table.fillna({"encoder": ""})
+    # runs that were published earlier have no such column
+    if "epochs" in table and table["epochs"].nunique() > 1:
+        trained = table["epochs"].notna()
+        told = [f", {many(int(epochs), 'epoch')}" for epochs in table.loc[trained, "epochs"]]
+        table.loc[trained, "encoder"] += told
+    groups = table.groupby(["approach", "supervision", "encoder", "grid"], dropna=False, sort=False)
     medians = groups[list(METRICS)].median()
     medians["least"], medians["most"] = groups["f1_50"].min(), groups["f1_50"].max()
     medians["seeds"] = groups["seed"].nunique()
@@ -146,8 +153,10 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def _training(config: dict[str, Any], run: str) -> dict[str, Any]:
     """The section ``training`` of a run."""
-    variant = config["variants"][parse_run(run)[0]]
-    return config["training"] | variant.get("training", {})
+    variant, encoder, _ = parse_run(run)
+    training = config["training"] | config["variants"][variant].get("training", {})
+    own = own_epochs(config, variant, encoder)
+    return training if own is None else training | {"epochs": own}
 
 
 def _is_short(training: dict[str, Any]) -> bool:

@@ -40,12 +40,14 @@ def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[
     """The settings that training of ``variant`` on ``encoder`` goes by.
 
     Returns:
-        The sections of the config (input, augmentation, …) with the variant's overrides, ``tile_size``
-        (px), and ``alpha`` (weight of L_cnt, 0 if the variant names none).
+        The sections of the config (input, augmentation, …) with the variant's overrides and the run's own
+        ``epochs``, ``tile_size`` (px), and ``alpha`` (weight of L_cnt, 0 if the variant names none).
     """
     entry = config["variants"][variant]
     settings = {section: config[section] for section in SECTIONS}
     settings = overlay(settings, {key: value for key, value in entry.items() if key in SECTIONS})
+    if (epochs := own_epochs(config, variant, encoder)) is not None:
+        settings["training"]["epochs"] = epochs
     weights = settings["encoder"]["weights"]
     # of a mapping; the tiny encoder has none and need not be named
     settings["encoder"]["weights"] = weights.get(encoder, "none") if isinstance(weights, Mapping) else weights
@@ -53,6 +55,14 @@ def run_settings(config: Mapping[str, Any], variant: str, encoder: str) -> dict[
     settings["tile_size"] = config["tiles"]["size"]
     settings["alpha"] = float(entry.get("alpha", 0.0))
     return settings
+
+
+def own_epochs(config: Mapping[str, Any], variant: str, encoder: str) -> int | None:
+    """The epochs that ``runs`` gives ``variant`` on ``encoder``, all its seeds; None: as all others."""
+    own = (
+        run.get("epochs") for run in config["runs"] if (run["variant"], run["encoder"]) == (variant, encoder)
+    )
+    return next((epochs for epochs in own if epochs is not None), None)
 
 
 def keep_statistics(section: dict[str, Any], encoder: str) -> None:

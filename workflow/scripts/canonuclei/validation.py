@@ -117,6 +117,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
             yield InputError(
                 f"runs[{index}].variant", f"no variant {run['variant']!r}", _nearest(run["variant"], variants)
             )
+    yield from _lengths_faults(config)
     if config["figures"]["encoder"] not in {run["encoder"] for run in config["runs"]}:
         yield InputError(
             "figures.encoder", f"no run has the encoder {config['figures']['encoder']!r}", "name one of runs"
@@ -154,6 +155,16 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
         yield InputError("prediction.keep_presence", problem, "0.05 is the default")
     if config["tiles"]["whole_overlap"] >= config["tiles"]["size"]:
         yield InputError("tiles.whole_overlap", "not smaller than tiles.size", "64 is the default")
+
+
+def _lengths_faults(config: Mapping[str, Any]) -> Iterator[InputError]:
+    """Seeds of one variant and encoder stand in one row, and are of one length."""
+    lengths: dict[tuple[str, str], int | None] = {}
+    for index, run in enumerate(config["runs"]):
+        first = lengths.setdefault((run["variant"], run["encoder"]), run.get("epochs"))
+        if run.get("epochs") != first:
+            problem = f"{run['variant']} on {run['encoder']} has another number of epochs in an entry before"
+            yield InputError(f"runs[{index}].epochs", problem, "give all its entries the same, or none any")
 
 
 def _only_faults(config: Mapping[str, Any]) -> Iterator[InputError]:

@@ -16,8 +16,8 @@ def about_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``dataset``; ``own`` (images of one's own); ``simulated``; ``official`` (the paper's data and split);
-        ``runs``: a list of ``run``, ``encoder``, ``epochs``, ``tiles_per_epoch`` (None: every training tile),
-        ``start`` (``imagenet`` or ``none``) and ``input_size`` (px, of Mask R-CNN; else None).
+        ``runs``: a list of ``run``, ``label``, ``encoder``, ``epochs``, ``tiles_per_epoch`` (None: every
+        training tile), ``start`` (``imagenet`` or ``none``), ``input_size`` (px, of Mask R-CNN; else None).
     """
     # Configurations that were published before there were data sets of one's own have no such section
     own = config.get("data", {}).get("kind") == "folder"
@@ -38,6 +38,7 @@ def _about_run(config: Mapping[str, Any], run: str) -> dict[str, Any]:
     rcnn = config["variants"][variant]["model"] == "maskrcnn"
     return {
         "run": run,
+        "label": config["variants"][variant]["label"],
         "encoder": encoder,
         "epochs": settings["training"]["epochs"],
         "tiles_per_epoch": settings["training"]["tiles_per_epoch"],

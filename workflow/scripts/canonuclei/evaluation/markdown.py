@@ -90,7 +90,7 @@ def _by_look(table: pd.DataFrame) -> list[str]:
         return [f"All test images have one look, {present[0]}: the table over all tiles is its table."]
     absent = [look for look in LOOKS if look not in present]
     said = [f"No test image has this look, so it has no rows: {', '.join(absent)}."] if absent else []
-    return [*said, _plain(table, ["approach", "look", *KEYS[1:]])]
+    return [*said, _plain(table, _keys(table, ["approach", "look", *KEYS[1:]]))]
 
 
 def _name(image: str) -> str:
@@ -99,18 +99,24 @@ def _name(image: str) -> str:
 
 
 def _with_paper(table: pd.DataFrame) -> str:
-    shown, rows = _shown(table, HEADS), []
+    shown, keys, rows = _shown(table, HEADS), _keys(table), []
     for row in table.to_dict("records"):
         grid = None if pd.isna(row["grid"]) else int(row["grid"])
         paper = PAPER.get((row["approach"], grid), (None,) * 4)
-        rows.append([*_cells(row, KEYS, shown), *(_number(value) for value in paper)])
-    return markdown_table([*KEYS, *(HEADS[name] for name in shown), *PAPER_HEADS], rows, len(KEYS))
+        rows.append([*_cells(row, keys, shown), *(_number(value) for value in paper)])
+    return markdown_table([*keys, *(HEADS[name] for name in shown), *PAPER_HEADS], rows, len(keys))
 
 
-def _plain(table: pd.DataFrame, keys: list[str] = KEYS, heads: Mapping[str, str] = HEADS) -> str:
-    shown = _shown(table, heads)
+def _plain(table: pd.DataFrame, keys: Sequence[str] | None = None, heads: Mapping[str, str] = HEADS) -> str:
+    shown, keys = _shown(table, heads), keys or _keys(table)
     rows = [_cells(row, keys, shown) for row in table.to_dict("records")]
     return markdown_table([*keys, *(heads[name] for name in shown)], rows, len(keys))
+
+
+def _keys(table: pd.DataFrame, keys: Sequence[str] = KEYS) -> list[str]:
+    """The columns that name a row: its epochs too, where runs of several lengths stand in one table."""
+    several = "epochs" in table and table["epochs"].nunique() > 1
+    return [*keys, *["epochs"] * several]
 
 
 def _shown(table: pd.DataFrame, heads: Mapping[str, str]) -> list[str]:

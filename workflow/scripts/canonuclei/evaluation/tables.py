@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,9 @@ from .bootstrap import differences
 from .markdown import table1_markdown
 from .page import html_page
 from .scores import TP
+
+# What the name of a run's rows ends with, after its label
+ENDS = ("+P", "+CC", "+WS")
 
 
 def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -38,6 +42,21 @@ def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str
     }
 
 
+def with_epochs(table: pd.DataFrame, runs: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """A table with a column more, the last: ``epochs`` of each row's training, empty where there was none.
+
+    Args:
+        table: with ``approach`` and ``encoder``.
+        runs: ``label``, ``encoder`` and ``epochs`` of each, as of ``about.about_config``.
+    """
+    lengths = {(run["label"], run["encoder"]): run["epochs"] for run in runs}
+    labels = (
+        next((name[: -len(end)] for end in ENDS if name.endswith(end)), name) for name in table["approach"]
+    )
+    epochs = [lengths.get(key) for key in zip(labels, table["encoder"], strict=True)]
+    return table.assign(epochs=pd.array(epochs, dtype="Int64"))
+
+
 def unmatched(scores: pd.DataFrame) -> dict[str, int]:
     """How many test images have no instance labels, and of how many of these the nuclei were counted.
 
@@ -52,7 +71,7 @@ def unmatched(scores: pd.DataFrame) -> dict[str, int]:
 def write_tables(
     folder: str | Path,
     scores: pd.DataFrame,
-    about: Mapping[str, object],
+    about: Mapping[str, Any],
     resamples: int,
     seed: int,
     leave_out: Sequence[str] = (),
@@ -67,7 +86,10 @@ def write_tables(
         seed: of the bootstrap.
         leave_out: image ids scored with and without.
     """
-    tables = make_tables(scores, leave_out)
+    tables = {
+        name: table if name == "f1_curves" else with_epochs(table, about["runs"])
+        for name, table in make_tables(scores, leave_out).items()
+    }
     images = scores.loc[scores["scope"] == "tile", "image"]
     left_out = [image for image in leave_out if (images == image).any()]
     about = {**about, **unmatched(scores), "images": images.nunique(), "left_out": left_out}
