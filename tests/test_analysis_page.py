@@ -25,7 +25,7 @@ def tables() -> dict[str, pd.DataFrame]:
     readings = KEYS | {"approach": "Ours+L_cnt", "f1_mean_10": 0.48, "f1_mean_9": 0.54}
     readings |= {"f1_mean_10_loose": 0.5, "f1_mean_10_tiles": 0.7}
     return {
-        "table1": pd.DataFrame(rows),
+        "table1": pd.DataFrame(rows).assign(epochs=50),
         "differences": pd.DataFrame(differences),
         "readings": pd.DataFrame([readings]),
     }
@@ -46,6 +46,21 @@ def test_a_claim_stands_beside_the_papers_own():
     ]
     assert lines(page, "| tiny | 66.0 |") == ["| tiny | 66.0 | 75.0 | 88 % |"]
     assert "48.0 (0.80) | 54.0 (0.90)" in page
+
+
+def test_an_encoder_whose_runs_are_shorter_says_so():
+    given = tables()
+    short = given["table1"].assign(encoder="resnet50", epochs=8)
+    given["table1"] = pd.concat([given["table1"], short])
+    given["differences"] = pd.concat([given["differences"], given["differences"].assign(encoder="resnet50")])
+    page = analysis_page(given, "mine")
+    assert [line.split(" | ")[1] for line in lines(page, "| Ours+L_cnt − Ours ")] == [
+        "tiny, 50 epochs",
+        "resnet50, 8 epochs",
+    ]
+    assert lines(page, "| resnet50, 8 epochs | 66.0 |") and "48.0 (0.80)" in page
+    given["table1"].loc[given["table1"]["approach"] == "Mask R-CNN", "epochs"] = 2
+    assert "| resnet50, 2 to 8 epochs |" in analysis_page(given, "mine")
 
 
 def test_what_could_not_be_made_has_no_heading():

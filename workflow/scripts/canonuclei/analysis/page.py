@@ -33,6 +33,7 @@ def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str, own: bool = 
         dataset: its name.
         own: images of a user's own, which the paper's numbers say nothing of.
     """
+    tables = _with_lengths(tables)
     parts = [
         f"# Analysis of {dataset}",
         "Made by `snakemake analysis` from the tables beside it and above it.",
@@ -76,6 +77,21 @@ MEASURES_NOTE = """Of the nuclei found in whole images, against the measures of 
 `measurements.png`."""
 READINGS_NOTE = """In brackets: divided by F1@0.5, which is 0.88 in the paper's good rows (60.27 /
 68.47)."""
+
+
+def _with_lengths(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables, their encoders with the epochs of their runs, where these are not the same for all."""
+    trained = tables["table1"].dropna(subset=["encoder", "epochs"])
+    if trained["epochs"].nunique() < 2:
+        return dict(tables)
+    told = {}
+    for encoder, epochs in trained.groupby("encoder")["epochs"]:
+        least, most = int(epochs.min()), int(epochs.max())
+        told[encoder] = f"{encoder}, {'' if least == most else f'{least} to '}{many(most, 'epoch')}"
+    return {
+        name: table.assign(encoder=table["encoder"].replace(told)) if "encoder" in table else table
+        for name, table in tables.items()
+    }
 
 
 def _claims(differences: pd.DataFrame, own: bool) -> list[list[str]]:
