@@ -52,6 +52,8 @@ def draw_failures(table: pd.DataFrame, found: Sequence[Example], approach: str, 
     rows = table[table["by"] == "all"]
     height = 0.5 + 0.24 * len(rows)
     figure = plt.figure(figsize=(8.4, height + 2.3), layout="constrained")
+    # room for names that the layout takes for narrower than they are drawn
+    figure.get_layout_engine().set(rect=(0.02, 0, 0.98, 1))
     grid = figure.add_gridspec(2, 1, height_ratios=(height, 2.1))
     bars = grid[0].subgridspec(1, 2, width_ratios=(5, 1))
     _bars(figure.add_subplot(bars[0]), figure.add_subplot(bars[1]), rows)
