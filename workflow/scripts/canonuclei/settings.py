@@ -8,6 +8,9 @@ from typing import Any
 
 SECTIONS = ("input", "augmentation", "encoder", "network", "loss", "training", "prediction")
 
+# What the names of a run's rows end with, after its label
+ENDS = ("+P", "+CC", "+WS")
+
 # All that a kind of network takes from a section; kinds that are not named take all of all
 OWN_KEYS = {
     "semantic": {"network": ()},

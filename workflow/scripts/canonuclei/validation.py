@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from .config_values import Validator, check_values
 from .errors import InputError
-from .settings import all_runs, plain
+from .settings import ENDS, all_runs, plain
 
 # Rows of the tables that no variant makes
 REFERENCES = ("Otsu+WS", "Oracle mask+CC", "Oracle mask+WS", "Oracle mask+K", "Oracle ellipse")
@@ -130,7 +130,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
             yield InputError(f"{where}.alpha", "only canonical models have a count loss", "remove the key")
         if "input_size" in variant.get("network", {}) and variant["model"] != "maskrcnn":
             yield InputError(f"{where}.network.input_size", "only for maskrcnn", "remove the key")
-        if variant["label"] in REFERENCES or variant["label"].endswith(("+P", "+CC", "+WS")):
+        if variant["label"] in REFERENCES or variant["label"].endswith(ENDS):
             problem = f"{variant['label']!r} is what a row of the table is called already"
             yield InputError(f"{where}.label", problem, "end it otherwise, or name it otherwise")
         if variant["label"] in labels:

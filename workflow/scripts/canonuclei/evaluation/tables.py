@@ -10,14 +10,12 @@ import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_path
+from ..settings import ENDS
 from .aggregate import by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
 from .bootstrap import differences
 from .markdown import table1_markdown
 from .page import html_page
 from .scores import TP
-
-# What the name of a run's rows ends with, after its label
-ENDS = ("+P", "+CC", "+WS")
 
 
 def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
