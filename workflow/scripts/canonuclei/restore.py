@@ -28,7 +28,7 @@ def occupied(results: Path, run: str) -> str:
     """Why a run's folder is to be left alone, in words; empty where it is free or holds what was put back."""
     folder = results / "runs" / run
     if (folder / WEIGHTS).is_file():
-        return "was trained here and is left as it is"
+        return f"was trained here and is left as it is; move {folder} away to have the published one put back"
     if (folder / "checkpoint.safetensors").is_file():
         return "is being trained here and is left as it is"
     if (folder / "model.json").is_file() and not is_restored(folder):
