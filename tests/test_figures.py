@@ -208,6 +208,29 @@ def test_panels_hold_one_grid_and_our_best_everywhere(full):
         assert not part.duplicated(["approach", "encoder", "seed", "iou_threshold"]).any()
 
 
+def test_rivals_stand_beside_our_best_of_their_own_encoder_and_length():
+    rows = [
+        *(("Ours+L_cnt+P", encoder, 128, epochs) for encoder, epochs in (("lite", 50), ("resnet50", 8))),
+        ("Semantic+WS", "lite", None, 50),
+        ("DeepLabV3+WS", "resnet50", None, 8),
+        ("Otsu+WS", None, None, None),
+        ("Oracle ellipse", None, None, None),
+    ]
+    curves = pd.DataFrame(rows, columns=["approach", "encoder", "grid", "epochs"])
+    curves = curves.assign(seed=0, iou_threshold=0.5, f1=0.5)
+    panels = {
+        title: [*zip(part["approach"], part["encoder"], strict=True)] for title, part in split_panels(curves)
+    }
+    lite, resnet = "lite, 50 epochs", "resnet50, 8 epochs"
+    assert panels == {
+        f"Ours, {lite}": [("Ours+L_cnt+P", lite)],
+        f"Ours, {resnet}": [("Ours+L_cnt+P", resnet)],
+        f"Rivals, {lite}": [("Semantic+WS", lite), ("Otsu+WS", ""), ("Ours+L_cnt+P", lite)],
+        f"Rivals, {resnet}": [("DeepLabV3+WS", resnet), ("Otsu+WS", ""), ("Ours+L_cnt+P", resnet)],
+        "Oracles: limits of a method": [("Oracle ellipse", ""), ("Ours+L_cnt+P", lite)],
+    }
+
+
 def test_note_calls_simulated_images_simulated():
     assert data_note(True, "a").startswith("Simulated images")
     assert "imulated" not in data_note(False, "a")

@@ -85,10 +85,12 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
                 "approach": f"{config['variants']['ours-cnt']['label']}+P",
                 "distance": config["evaluation"]["watershed_distance"],
             },
+            runs=[{key: run[key] for key in ("label", "encoder", "epochs")} for run in ABOUT["runs"]],
             simulated=SIMULATED,
             code=code_digest(
                 "../failures.py",
                 "analysis/examples.py",
+                "evaluation/lengths.py",
                 "figures/failures.py",
                 "figures/measurements.py",
                 *DRAWING,

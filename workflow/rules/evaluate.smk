@@ -9,7 +9,7 @@ SCORING = ("nuclei", "models/shape.py", "models/transform.py", "data/assemble.py
 TABULATING = ("data/looks.py", "markdown.py", "words.py") + tuple(
     f"evaluation/{name}.py"
     for name in (
-        *("about", "aggregate", "bootstrap", "markdown", "page", "pixels", "preface"),
+        *("about", "aggregate", "bootstrap", "lengths", "markdown", "page", "pixels", "preface"),
         *("scores", "tables"),
     )
 )

@@ -43,7 +43,7 @@ rule f1_over_iou:
         "../../envs/python.yaml"
     params:
         simulated=SIMULATED,
-        code=code_digest("../f1_over_iou.py", "figures/f1_over_iou.py", *STYLING),
+        code=code_digest("../f1_over_iou.py", "figures/f1_over_iou.py", "evaluation/lengths.py", *STYLING),
     message:
         "Drawing F1 over the IoU threshold"
     script:

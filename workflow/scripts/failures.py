@@ -9,6 +9,7 @@ from canonuclei.analysis.examples import examples
 from canonuclei.analysis.study import TEXTS, failure_table, measurement_table
 from canonuclei.evaluation.approaches import predictions_of
 from canonuclei.evaluation.frames import GroundTruth
+from canonuclei.evaluation.lengths import with_epochs, with_lengths
 from canonuclei.figures.failures import draw_failures
 from canonuclei.figures.measurements import draw_measurements
 from canonuclei.figures.style import make_figure
@@ -25,6 +26,7 @@ def main(
     shown: dict[str, Any],
     tables: dict[str, str],
     figures: dict[str, dict[str, str]],
+    runs: list[dict[str, Any]],
     simulated: bool,
 ) -> None:
     """Write them.
@@ -35,6 +37,7 @@ def main(
             ``distance``.
         tables: ``failures``, ``measurements`` → CSV.
         figures: ``failures``, ``measurements`` → format → file.
+        runs: ``label``, ``encoder`` and ``epochs`` of each.
         simulated: whether the images are.
     """
     read = {
@@ -59,7 +62,7 @@ def main(
     make_figure(
         draw_failures,
         figures["failures"],
-        table=made["failures"],
+        table=with_lengths(with_epochs(made["failures"], runs)),
         found=found,
         approach=approach,
         simulated=simulated,
@@ -92,5 +95,6 @@ if __name__ == "__main__":
                 "failures": {"png": output.failures_png, "svg": output.failures_svg},
                 "measurements": {"png": output.measurements_png, "svg": output.measurements_svg},
             },
+            list(snakemake.params.runs),
             snakemake.params.simulated,
         )

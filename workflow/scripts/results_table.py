@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from canonuclei.evaluation.lengths import with_lengths
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.evaluation.preface import PAPER_EPOCHS
 from canonuclei.files import read_json
@@ -49,12 +50,7 @@ def of_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
     ``encoder`` tells the epochs too, where runs of several lengths stand in the table.
     """
-    table = table.fillna({"encoder": ""})
-    # runs that were published earlier have no such column
-    if "epochs" in table and table["epochs"].nunique() > 1:
-        trained = table["epochs"].notna()
-        told = [f", {many(int(epochs), 'epoch')}" for epochs in table.loc[trained, "epochs"]]
-        table.loc[trained, "encoder"] += told
+    table = with_lengths(table.fillna({"encoder": ""}))
     groups = table.groupby(["approach", "supervision", "encoder", "grid"], dropna=False, sort=False)
     medians = groups[list(METRICS)].median()
     medians["least"], medians["most"] = groups["f1_50"].min(), groups["f1_50"].max()

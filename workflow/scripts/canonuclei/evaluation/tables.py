@@ -10,9 +10,9 @@ import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_path
-from ..settings import ENDS
 from .aggregate import by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
 from .bootstrap import differences
+from .lengths import with_epochs
 from .markdown import table1_markdown
 from .page import html_page
 from .scores import TP
@@ -38,21 +38,6 @@ def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str
         "f1_curves": f1_curves(tiles),
         "f1_mean_readings": mean_f1_readings(tiles),
     }
-
-
-def with_epochs(table: pd.DataFrame, runs: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """A table with a column more, the last: ``epochs`` of each row's training, empty where there was none.
-
-    Args:
-        table: with ``approach`` and ``encoder``.
-        runs: ``label``, ``encoder`` and ``epochs`` of each, as of ``about.about_config``.
-    """
-    lengths = {(run["label"], run["encoder"]): run["epochs"] for run in runs}
-    labels = (
-        next((name[: -len(end)] for end in ENDS if name.endswith(end)), name) for name in table["approach"]
-    )
-    epochs = [lengths.get(key) for key in zip(labels, table["encoder"], strict=True)]
-    return table.assign(epochs=pd.array(epochs, dtype="Int64"))
 
 
 def unmatched(scores: pd.DataFrame) -> dict[str, int]:
@@ -85,8 +70,7 @@ def write_tables(
         leave_out: image ids scored with and without.
     """
     tables = {
-        name: table if name == "f1_curves" else with_epochs(table, about["runs"])
-        for name, table in make_tables(scores, leave_out).items()
+        name: with_epochs(table, about["runs"]) for name, table in make_tables(scores, leave_out).items()
     }
     images = scores.loc[scores["scope"] == "tile", "image"]
     left_out = [image for image in leave_out if (images == image).any()]

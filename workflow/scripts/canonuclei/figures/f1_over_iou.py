@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..evaluation.lengths import with_lengths
 from .style import (
     BLACK,
     BLUE,
@@ -48,31 +49,45 @@ SPARE = [(PURPLE, "-.", "P"), (BLUE, "--", "X"), (GREEN, "-.", "*"), (ORANGE, "-
 
 
 def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Curves by panel: each encoder's own models, then the rivals, then the oracles.
+    """Curves by panel: each encoder's own models, each encoder's rivals, then the oracles.
 
-    Of the canonical models the finest grid is drawn. The best of ours stands in every panel as the measure.
+    Of the canonical models the finest grid is drawn. The best of ours stands in every panel as the measure:
+    beside rivals that of their own encoder and as many epochs, where there is one; else the first.
     """
-    curves = curves.copy()
-    curves["grid"] = pd.to_numeric(curves["grid"], errors="coerce")
-    curves["encoder"] = curves["encoder"].fillna("")
+    curves = with_lengths(curves)
+    curves = curves.assign(
+        grid=pd.to_numeric(curves["grid"], errors="coerce"), encoder=curves["encoder"].fillna("")
+    )
     curves = curves[curves["grid"].isna() | (curves["grid"] == curves["grid"].max())]
     canonical, oracle = curves["grid"].notna(), curves["approach"].str.startswith("Oracle")
-    rival = ~canonical & ~oracle
-    panels = [(f"Ours, {name}", part) for name, part in curves[canonical].groupby("encoder", sort=False)]
-    measure = panels[0][1].query("approach == @BEST") if panels else curves.iloc[:0]
-    for title, part in (("Rivals", curves[rival]), ("Oracles: limits of a method", curves[oracle])):
-        if len(part):
-            panels.append((title, pd.concat([part, measure])))
+    rival = curves[~canonical & ~oracle]
+    ours = dict(list(curves[canonical].groupby("encoder", sort=False)))
+    panels = [(f"Ours, {encoder}", part) for encoder, part in ours.items()]
+    best = {encoder: part.query("approach == @BEST") for encoder, part in ours.items()}
+    measure = next(iter(best.values()), curves.iloc[:0])
+    trained, untrained = rival[rival["encoder"] != ""], rival[rival["encoder"] == ""]
+    encoders = dict.fromkeys([*ours, *trained["encoder"]])
+    several = len(encoders) > 1
+    for encoder in encoders:
+        part = trained[trained["encoder"] == encoder]
+        if part.empty:
+            continue
+        title = f"Rivals, {encoder}" if several else "Rivals"
+        panels.append((title, pd.concat([part, untrained, best.get(encoder, measure)])))
+    if trained.empty and len(untrained):
+        panels.append(("Rivals", pd.concat([untrained, measure])))
+    if oracle.any():
+        panels.append(("Oracles: limits of a method", pd.concat([curves[oracle], measure])))
     return panels
 
 
 def draw_f1_over_iou(curves: pd.DataFrame, simulated: bool) -> Figure:
-    """A panel for our models on each encoder, one for the rivals and one for the oracles.
+    """A panel for our models on each encoder, one for its rivals, and one for the oracles.
 
     Without a curve, only the words that tell why.
 
     Args:
-        curves: f1_curves.csv: approach, encoder, grid, seed, iou_threshold, f1.
+        curves: f1_curves.csv: approach, encoder, grid, seed, iou_threshold, f1, epochs.
         simulated: whether the images are.
     """
     panels = split_panels(curves)
