@@ -86,7 +86,7 @@ def _bars(axes: Axes, right: Axes, rows: pd.DataFrame) -> None:
     axes.legend(ncols=5, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     right.barh(places, 100 * rows["false"].to_numpy(float), color=ORANGE, height=0.72)
     right.set_yticks([])
-    right.set(xlim=(0, 100), xlabel="false, % of predicted")
+    right.set(xlim=(0, 100), xlabel="false, %\nof predicted")
 
 
 def _name(row: Mapping[str, Any], several: Sequence[str]) -> str:
