@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from scipy.sparse import csr_array
 from skimage.draw import ellipse
 from skimage.measure import regionprops_table
@@ -17,6 +18,7 @@ from canonuclei.analysis.shapes import LearnedShape, edge_width, shape_table
 from canonuclei.analysis.study import failure_table, measurement_table, range_name, study
 from canonuclei.evaluation.approaches import Predicted
 from canonuclei.evaluation.frames import Frame
+from canonuclei.evaluation.lengths import with_epochs, with_lengths
 from canonuclei.figures.failures import draw_failures
 from canonuclei.figures.measurements import draw_measurements
 from canonuclei.figures.shapes import draw_shapes
@@ -186,6 +188,17 @@ def test_figures_of_failures_and_measurements(tmp_path):
         path = tmp_path / f"{number}.png"
         make_figure(draw, {"png": path}, approach="One", simulated=True, **data)
         assert path.stat().st_size > 5000
+
+
+def test_bars_tell_how_long_runs_of_several_lengths_were():
+    table = failure_table(*study(predictions, ["a", "b"], 1))
+    runs = [
+        {"label": name, "encoder": "tiny", "epochs": epochs} for name, epochs in (("One", 8), ("Merged", 50))
+    ]
+    figure = draw_failures(with_lengths(with_epochs(table, runs)), [], "One", simulated=True)
+    told = {label.get_text() for label in figure.axes[0].get_yticklabels()}
+    assert told == {"One, tiny, 8 epochs", "Merged, tiny, 50 epochs"}
+    plt.close(figure)
 
 
 def test_shapes_are_told_and_drawn(tmp_path):
