@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from canonuclei.evaluation.aggregate import f1_curves, mean_f1_readings, mean_over_images, pooled
-from canonuclei.evaluation.bootstrap import differences
+from canonuclei.evaluation.bootstrap import RATIO, differences
 from canonuclei.evaluation.scores import score_table
 
 
@@ -47,6 +47,21 @@ def test_intervals_are_paired_and_skip_what_is_not_there() -> None:
     again = differences(scores, resamples=300, seed=0)
     pd.testing.assert_frame_equal(table, again)
     assert (table["low"] <= table["difference"]).all() and (table["images"] == 5).all()
+
+
+def test_the_share_of_full_supervision_has_an_interval_of_its_own() -> None:
+    """Half as many hits in every image: whatever is drawn, the share is one half; no other rival has one."""
+    tp, n = [2, 6, 8, 4, 4], [10, 10, 10, 10, 10]
+    ours = rows("Ours+L_cnt+P", [k // 2 for k in tp], n, n)
+    rivals = [row for name in ("Mask R-CNN", "Semantic+WS") for row in rows(name, tp, n, n, None)]
+    table = differences(score_table([*ours, *rivals]), resamples=300, seed=0)
+    share = table[table["metric"] == RATIO]
+    assert share["approach_b"].tolist() == ["Mask R-CNN"]
+    assert share[["difference", "low", "high"]].iloc[0].tolist() == pytest.approx([0.5] * 3)
+    # beside a rival that finds nothing there is none
+    nothing = rows("Mask R-CNN", [0] * 5, n, n, None)
+    table = differences(score_table([*rows("Ours+P", tp, n, n), *nothing]), resamples=20, seed=0)
+    assert RATIO not in set(table["metric"]) and "f1_50" in set(table["metric"])
 
 
 def test_claimed_pairs_follow_the_grids_that_are_there() -> None:
