@@ -71,7 +71,10 @@ def test_an_encoder_whose_runs_are_shorter_says_so():
     ]
     assert lines(page, "| resnet50, 8 epochs | tiles |") and "48.0 (0.80)" in page
     given["table1"].loc[given["table1"]["approach"] == "Mask R-CNN", "epochs"] = 2
-    assert "| resnet50, 2 to 8 epochs |" in analysis_page(given, "mine")
+    page = analysis_page(given, "mine")
+    # where two are compared, the lengths of both
+    assert "| resnet50, 8 and 2 epochs | tiles | 0 | 88 % |" in page
+    assert "| Ours+L_cnt − Ours | resnet50, 8 epochs | 0 |" in page
 
 
 def test_what_could_not_be_made_has_no_heading():

@@ -6,6 +6,8 @@ FATES = f"{RESULTS}/analysis/fates"
 STUDYING = ("analysis/failures.py", "analysis/measurements.py", "analysis/study.py", *SCORING)
 
 ANALYSIS = []
+# Figures tell them, where they are not all the same
+LENGTHS = [{key: run[key] for key in ("label", "encoder", "epochs")} for run in ABOUT["runs"]]
 
 if CANONICAL_RUNS:
 
@@ -21,9 +23,17 @@ if CANONICAL_RUNS:
         conda:
             "../../envs/torch.yaml"
         params:
+            runs=LENGTHS,
             start=config["network"]["shape_radius"],
             simulated=SIMULATED,
-            code=code_digest("../shapes.py", "analysis/shapes.py", "figures/shapes.py", *DRAWING, *RENDERING),
+            code=code_digest(
+                "../shapes.py",
+                "analysis/shapes.py",
+                "evaluation/lengths.py",
+                "figures/shapes.py",
+                *DRAWING,
+                *RENDERING,
+            ),
         message:
             "Telling what the canonical shape became in every run"
         script:
@@ -85,7 +95,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
                 "approach": f"{config['variants']['ours-cnt']['label']}+P",
                 "distance": config["evaluation"]["watershed_distance"],
             },
-            runs=[{key: run[key] for key in ("label", "encoder", "epochs")} for run in ABOUT["runs"]],
+            runs=LENGTHS,
             simulated=SIMULATED,
             code=code_digest(
                 "../failures.py",

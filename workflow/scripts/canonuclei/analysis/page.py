@@ -91,14 +91,20 @@ def _with_lengths(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]
     trained = tables["table1"].dropna(subset=["encoder", "epochs"])
     if trained["epochs"].nunique() < 2:
         return dict(tables)
-    told = {}
-    for encoder, epochs in trained.groupby("encoder")["epochs"]:
-        least, most = int(epochs.min()), int(epochs.max())
-        told[encoder] = f"{encoder}, {'' if least == most else f'{least} to '}{many(most, 'epoch')}"
-    return {
-        name: table.assign(encoder=table["encoder"].replace(told)) if "encoder" in table else table
-        for name, table in tables.items()
-    }
+    epochs = trained.set_index(["approach", "encoder"])["epochs"].astype(int).to_dict()
+    return {name: _told(table, epochs) if len(table) else table for name, table in tables.items()}
+
+
+def _told(table: pd.DataFrame, epochs: Mapping[tuple[str, str], int]) -> pd.DataFrame:
+    """A table whose encoders tell their epochs: of both sides, where a row compares two that differ."""
+    sides = [name for name in ("approach", "approach_a", "approach_b") if name in table]
+    encoders = []
+    for row in table.to_dict("records"):
+        keys = [(row[side], row["encoder"]) for side in sides]
+        lengths = list(dict.fromkeys(epochs[key] for key in keys if key in epochs))
+        said = " and ".join([*map(str, lengths[:-1]), many(lengths[-1], "epoch")]) if lengths else ""
+        encoders.append(f"{row['encoder']}, {said}" if said else row["encoder"])
+    return table.assign(encoder=encoders)
 
 
 def _claims(differences: pd.DataFrame, own: bool) -> list[list[str]]:
