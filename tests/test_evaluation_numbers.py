@@ -58,6 +58,11 @@ def test_the_share_of_full_supervision_has_an_interval_of_its_own() -> None:
     share = table[table["metric"] == RATIO]
     assert share["approach_b"].tolist() == ["Mask R-CNN"]
     assert share[["difference", "low", "high"]].iloc[0].tolist() == pytest.approx([0.5] * 3)
+    # shares of single images differ: it is that of the sums, and drawn images move it
+    ours = rows("Ours+L_cnt+P", [2, 1, 7, 4, 0], n, n)
+    table = differences(score_table([*ours, *rivals]), resamples=300, seed=0)
+    value, low, high = table.loc[table["metric"] == RATIO, ["difference", "low", "high"]].iloc[0]
+    assert value == pytest.approx(14 / 24) and low < value < high
     # beside a rival that finds nothing there is none
     nothing = rows("Mask R-CNN", [0] * 5, n, n, None)
     table = differences(score_table([*rows("Ours+P", tp, n, n), *nothing]), resamples=20, seed=0)

@@ -6,7 +6,7 @@ FATES = f"{RESULTS}/analysis/fates"
 STUDYING = ("analysis/failures.py", "analysis/measurements.py", "analysis/study.py", *SCORING)
 
 ANALYSIS = []
-# Figures tell them, where they are not all the same
+# Epochs of the runs: figures tell them, where they are not all the same
 LENGTHS = [{key: run[key] for key in ("label", "encoder", "epochs")} for run in ABOUT["runs"]]
 
 if CANONICAL_RUNS:
