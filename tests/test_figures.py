@@ -87,6 +87,13 @@ def test_training_curves_leave_no_gap(full):
     assert [text.get_text() for text in terms.get_legend().get_texts()] == ["class", "box", "mask"]
 
 
+def test_training_curves_tell_three_seeds_apart(full):
+    log = pd.read_csv(next(iter(sorted((full / "runs").glob("ours-cnt*/log.csv")))))
+    figure = draw_training_curves({f"ours-cnt_tiny_s{seed}": log for seed in (0, 1, 2)}, True)
+    lines = figure.legends[0].get_lines()
+    assert len({(line.get_color(), line.get_linestyle(), line.get_alpha()) for line in lines}) == 3
+
+
 def test_figure3_tells_what_was_measured_on_the_shapes(full, tmp_path):
     words = texts(draw("figure3", full, tmp_path, kinds=("svg",))["svg"])
     for said in ("eccentricity 0.12", "closed, convex, 1 piece", "closed, not convex, 1 piece"):

@@ -35,10 +35,8 @@ def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, approach: str, 
         _scatter(axes, pairs[f"true_{name}"], pairs[f"predicted_{name}"])
         if len(pairs):
             row = told.loc[name]
-            _tell(
-                axes,
-                f"bias {row['bias']:+.1f} %\nspread ±{row['spread']:.1f} %\nr = {row['correlation']:.2f}",
-            )
+            bias = f"bias {row['bias']:+.1f} %".replace("-", "−")
+            _tell(axes, f"{bias}\nspread ±{row['spread']:.1f} %\nr = {row['correlation']:.2f}")
     long = pairs[pairs["true_eccentricity"] >= ELONGATED]
     turn = np.degrees((long["predicted_orientation"] - long["true_orientation"]).to_numpy(float))
     panels[3].set_title("Orientation")
@@ -48,8 +46,9 @@ def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, approach: str, 
     panels[4].set_title("Centre")
     _histogram(panels[4], np.hypot(*away), np.linspace(0, 10, 41), "distance, px")
     if len(pairs):
-        _tell(panels[3], f"{len(long):,} long ones\nmedian {told.loc['orientation', 'median_error']:.1f}°")
-        _tell(panels[4], f"median {told.loc['centroid', 'median_error']:.1f} px")
+        turned, off = (told.loc[name, "median_error"] for name in ("orientation", "centroid"))
+        _tell(panels[3], f"{len(long):,} long\nones, median\n|error| {turned:.1f}°")
+        _tell(panels[4], f"median {off:.1f} px", right=True)
     note = (
         f"{len(pairs):,} nuclei of whole images that {math_label(approach)} found (IoU ≥ ½); bias: median of"
     )
@@ -84,5 +83,6 @@ def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray, label: str) ->
     axes.axvline(np.median(values), color=VERMILION, linewidth=1)
 
 
-def _tell(axes: Axes, text: str) -> None:
-    axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=7)
+def _tell(axes: Axes, text: str, right: bool = False) -> None:
+    x, side = (0.96, "right") if right else (0.04, "left")
+    axes.text(x, 0.96, text, transform=axes.transAxes, ha=side, va="top", fontsize=7)

@@ -19,6 +19,7 @@ COLUMNS = (4, 3, 5)  # of panels: whichever leaves the fewest places empty, the 
 COLOURS = {"ours": BLUE, "ours-cnt": VERMILION, "deeplabv3": GREEN, "semantic": PURPLE, "mask-rcnn": BLACK}
 SPARE = (SKY, "#E69F00", "#F0E442", "#777777")
 LINES = ("-", "--", ":", "-.")
+PALER = (1.0, 0.6, 0.3)  # with each seed
 TITLES = {
     "train_total": "Training loss",
     "train_bce": "BCE",
@@ -76,7 +77,7 @@ def draw_training_curves(logs: Mapping[str, pd.DataFrame], simulated: bool) -> F
 
 
 def _line_looks(runs: list[str]) -> dict[str, dict]:
-    """Colour by variant, line by encoder, marker by seed, for each run."""
+    """Colour by variant, line by encoder, paler by seed, for each run."""
     split = [run.rsplit("_", 2) for run in runs]
     variants, encoders, seeds = (list(dict.fromkeys(parts[i] for parts in split)) for i in range(3))
     unknown = [variant for variant in variants if variant not in COLOURS]
@@ -85,7 +86,7 @@ def _line_looks(runs: list[str]) -> dict[str, dict]:
         run: {
             "color": colours[variant],
             "linestyle": LINES[encoders.index(encoder) % len(LINES)],
-            "alpha": 1.0 if seeds.index(seed) == 0 else 0.5,
+            "alpha": PALER[min(seeds.index(seed), len(PALER) - 1)],
         }
         for run, (variant, encoder, seed) in zip(runs, split, strict=True)
     }
