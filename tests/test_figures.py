@@ -88,7 +88,7 @@ def test_training_curves_leave_no_gap(full):
 
 
 def test_training_curves_tell_three_seeds_apart(full):
-    log = pd.read_csv(next(iter(sorted((full / "runs").glob("ours-cnt*/log.csv")))))
+    log = pd.read_csv(min((full / "runs").glob("ours-cnt*/log.csv")))
     figure = draw_training_curves({f"ours-cnt_tiny_s{seed}": log for seed in (0, 1, 2)}, True)
     lines = figure.legends[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle(), line.get_alpha()) for line in lines}) == 3

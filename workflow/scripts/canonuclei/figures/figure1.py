@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
+from matplotlib.ticker import Formatter
 
 from ..data.tiles import Tiles
 from ..nuclei.render import compose
@@ -152,7 +153,7 @@ def _matrix(canvas: Canvas, x: float, y: float, values: list[list[float]]) -> No
     for row, line in enumerate(values):
         for column, value in enumerate(line):
             place = x + gap * (column - (len(line) - 1) / 2)
-            text = "0" if value == 0 else f"{value:.2f}".replace("-", "−")
+            text = "0" if value == 0 else Formatter.fix_minus(f"{value:.2f}")
             canvas.text(place, y + 0.09 - 0.18 * row, text, fontsize=8)
     for side in (-1, 1):
         edge, tip = x + side * width, x + side * (width - 0.05)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, NullFormatter
 
 from ..analysis.measurements import ELONGATED
 from .style import BLACK, BLUE, VERMILION, add_note, data_note, math_label, say_empty
@@ -35,7 +35,7 @@ def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, approach: str, 
         _scatter(axes, pairs[f"true_{name}"], pairs[f"predicted_{name}"])
         if len(pairs):
             row = told.loc[name]
-            bias = f"bias {row['bias']:+.1f} %".replace("-", "−")
+            bias = Formatter.fix_minus(f"bias {row['bias']:+.1f} %")
             _tell(axes, f"{bias}\nspread ±{row['spread']:.1f} %\nr = {row['correlation']:.2f}")
     long = pairs[pairs["true_eccentricity"] >= ELONGATED]
     turn = np.degrees((long["predicted_orientation"] - long["true_orientation"]).to_numpy(float))
