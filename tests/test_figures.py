@@ -20,7 +20,7 @@ import figure1
 from canonuclei.data.tiles import read_tiles
 from canonuclei.errors import InputError
 from canonuclei.figures.ellipses import draw_ellipses
-from canonuclei.figures.f1_over_iou import split_panels
+from canonuclei.figures.f1_over_iou import draw_f1_over_iou, split_panels
 from canonuclei.figures.material import choose_simple_tile, choose_tiles, load_nuclei, whole_image
 from canonuclei.figures.outlines import instance_colours, outline
 from canonuclei.figures.style import INSTANCE_COLOURS, data_note
@@ -220,6 +220,7 @@ def test_rivals_stand_beside_our_best_of_their_own_encoder_and_length():
         *(("Ours+L_cnt+P", encoder, 128, epochs) for encoder, epochs in (("lite", 50), ("resnet50", 8))),
         ("Semantic+WS", "lite", None, 50),
         ("DeepLabV3+WS", "resnet50", None, 8),
+        ("Mask R-CNN", "resnet50", None, 6),
         ("Otsu+WS", None, None, None),
         ("Oracle ellipse", None, None, None),
     ]
@@ -234,8 +235,17 @@ def test_rivals_stand_beside_our_best_of_their_own_encoder_and_length():
         f"Ours, {resnet}": [("Ours+L_cnt+P", resnet)],
         f"Rivals, {lite}": [("Semantic+WS", lite), ("Otsu+WS", ""), ("Ours+L_cnt+P", lite)],
         f"Rivals, {resnet}": [("DeepLabV3+WS", resnet), ("Otsu+WS", ""), ("Ours+L_cnt+P", resnet)],
+        "Rivals, resnet50, 6 epochs": [
+            ("Mask R-CNN", "resnet50, 6 epochs"),
+            ("Otsu+WS", ""),
+            ("Ours+L_cnt+P", resnet),
+        ],
         "Oracles: limits of a method": [("Oracle ellipse", ""), ("Ours+L_cnt+P", lite)],
     }
+    figure = draw_f1_over_iou(curves, simulated=False)
+    legends = {axes.get_title(): axes.get_legend() for axes in figure.axes if axes.get_legend()}
+    words = " ".join(text.get_text() for text in legends["Rivals, resnet50, 6 epochs"].get_texts())
+    assert "6 epochs" in words and "8 epochs" in words
 
 
 def test_note_calls_simulated_images_simulated():

@@ -52,11 +52,13 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Curves by panel: each encoder's own models, each encoder's rivals, then the oracles.
 
     Of the canonical models the finest grid is drawn. The best of ours stands in every panel as the measure:
-    beside rivals that of their own encoder and as many epochs, where there is one; else the first.
+    beside rivals that of their own encoder and as many epochs, where there is one; else the one of their own
+    encoder that was trained longest; else the first.
     """
+    plain = curves["encoder"].fillna("")
     curves = with_lengths(curves)
     curves = curves.assign(
-        grid=pd.to_numeric(curves["grid"], errors="coerce"), encoder=curves["encoder"].fillna("")
+        grid=pd.to_numeric(curves["grid"], errors="coerce"), encoder=curves["encoder"].fillna(""), plain=plain
     )
     curves = curves[curves["grid"].isna() | (curves["grid"] == curves["grid"].max())]
     canonical, oracle = curves["grid"].notna(), curves["approach"].str.startswith("Oracle")
@@ -65,6 +67,8 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     panels = [(f"Ours, {encoder}", part) for encoder, part in ours.items()]
     best = {encoder: part.query("approach == @BEST") for encoder, part in ours.items()}
     measure = next(iter(best.values()), curves.iloc[:0])
+    longest = sorted(best.values(), key=lambda part: part["epochs"].max() if "epochs" in part else 0)
+    near = {name: part for part in longest for name in part["plain"].unique()}
     trained, untrained = rival[rival["encoder"] != ""], rival[rival["encoder"] == ""]
     encoders = dict.fromkeys([*ours, *trained["encoder"]])
     several = len(encoders) > 1
@@ -73,7 +77,8 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         if part.empty:
             continue
         title = f"Rivals, {encoder}" if several else "Rivals"
-        panels.append((title, pd.concat([part, untrained, best.get(encoder, measure)])))
+        ours_beside = best.get(encoder, near.get(part["plain"].iloc[0], measure))
+        panels.append((title, pd.concat([part, untrained, ours_beside])))
     if trained.empty and len(untrained):
         panels.append(("Rivals", pd.concat([untrained, measure])))
     if oracle.any():
@@ -122,7 +127,7 @@ def _without_curves(simulated: bool) -> Figure:
 def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
     spare, lines = 0, []
     seen: set[str] = set()
-    twice = part.groupby("approach")["encoder"].nunique() > 1
+    several = part["encoder"].replace("", None).nunique() > 1
     for (approach, encoder), own in part.groupby(["approach", "encoder"], sort=False):
         of_seeds = own.groupby("iou_threshold")["f1"]
         mean, low, high = of_seeds.mean(), of_seeds.min(), of_seeds.max()
@@ -130,7 +135,7 @@ def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
         colour, line, marker = LOOK[approach] if known else SPARE[spare % len(SPARE)]
         spare += not known
         seen.add(approach)
-        name = math_label(approach) + (f", {encoder}" if twice[approach] else "")
+        name = math_label(approach) + (f", {encoder}" if several and encoder else "")
         at_half = float(mean.iloc[(mean.index.to_series() - 0.5).abs().argmin()])
         label = f"{name} ({at_half:.2f})"
         (drawn,) = axes.plot(mean.index, mean, color=colour, linestyle=line, marker=marker, label=label)
@@ -147,7 +152,7 @@ def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
         handles=handles,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.16),
-        ncols=2,
+        ncols=1 if several else 2,
         handlelength=2.6,
         columnspacing=1,
         fontsize=7.5,
