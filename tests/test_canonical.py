@@ -230,7 +230,16 @@ def test_bf16_places_instances_as_exactly_as_fp32_features_allow(model):
     assert (instances.t.view(torch.int32) & 0xFFFF).ne(0).any()
 
 
-@pytest.mark.parametrize("change", [{"heads": "stacked"}, {"position": "image"}, {"diagonal": "softplus"}])
+CHOICES = (
+    {"heads": "stacked"},
+    {"position": "image"},
+    {"diagonal": "softplus"},
+    {"stride": 8},
+    {"stride": 8, "heads": "stacked"},
+)
+
+
+@pytest.mark.parametrize("change", CHOICES)
 def test_every_choice_of_the_heads_learns(change):
     torch.manual_seed(7)
     model = CanonicalModel(build_encoder("tiny"), 0.01, {**NETWORK, **change}, LOSS, compiled=False)
@@ -252,6 +261,22 @@ def test_every_choice_of_the_heads_learns(change):
         optimizer.step()
         losses_seen.append(float(loss.detach()))
     assert losses_seen[-1] < losses_seen[0]
+
+
+def test_cells_of_8_px_have_instances_of_their_own():
+    """They start over a lattice of 8 px and see finer features than stride 16 can hold."""
+    torch.manual_seed(8)
+    network = NETWORK | {"stride": 8, "instances_per_cell": 1}
+    model = CanonicalModel(build_encoder("tiny"), 0.01, network, LOSS, compiled=False)
+    images = torch.randn(2, 3, 128, 128)
+    instances = model.train().instances(images)
+    assert instances.lower.shape == (2, 256, 2, 2)
+    centre = -torch.linalg.solve(instances.lower, instances.t.unsqueeze(-1)).squeeze(-1).detach()
+    lattice = torch.cartesian_prod(*2 * [torch.arange(4.0, 128.0, 8.0)]).flip(-1)
+    assert ((centre + 1) * 64 - lattice).abs().median() < 2.0
+    model.loss_terms(batch_of())["total"].backward()
+    lateral = model.pyramid.lateral[0][0].weight
+    assert lateral.shape[1] == model.encoder.stage_channels[1] and lateral.grad.abs().max() > 0
 
 
 def test_scaled_features_reach_the_heads():

@@ -17,7 +17,7 @@ from canonuclei.validation import load_schema, validate_config
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 PAPER = yaml.safe_load((CONFIG / "config.yaml").read_text())
-VARIANT_ONLY = {"network.input_size"}
+VARIANT_ONLY = {"network.input_size", "network.stride"}
 
 
 def changed(key: str, value: Any) -> dict[str, Any]:

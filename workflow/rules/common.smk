@@ -54,6 +54,7 @@ TRAINING_CODE = (
 MODEL_CODE = {
     "canonical": (
         *(f"models/{name}.py" for name in ("canonical", "compositing", "losses", "shape", "transform")),
+        "models/semantic.py",
         *(f"nuclei/{name}.py" for name in ("measures", "outline", "fused")),
     ),
     "semantic": ("models/semantic.py", "models/losses.py"),

@@ -101,10 +101,12 @@ if FIGURE_RUNS["ours-cnt"]:
             tiles=config["figures"]["tiles"],
             simulated=SIMULATED,
             per_cell=FIGURE_SETTINGS["network"]["instances_per_cell"],
+            stride=FIGURE_SETTINGS["network"].get("stride", 16),
             code=code_digest(
                 "../figure1.py",
                 "figures/figure1.py",
                 "figures/canvas.py",
+                "models/canonical.py",
                 "models/encoders.py",
                 *DRAWING,
                 *RENDERING,

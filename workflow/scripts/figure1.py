@@ -9,6 +9,7 @@ from canonuclei.figures.figure1 import draw_figure1
 from canonuclei.figures.material import choose_simple_tile, load_nuclei, with_counts
 from canonuclei.figures.style import make_figure
 from canonuclei.logs import log_to
+from canonuclei.models.canonical import PYRAMID_CHANNELS
 from canonuclei.models.encoders import ENCODERS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def main(
     wanted: Sequence[int] | None,
     simulated: bool,
     per_cell: int = 2,
+    stride: int = 16,
 ) -> None:
     """Draw Figure 1.
 
@@ -32,18 +34,21 @@ def main(
         wanted: numbers of the tiles to show, or None.
         simulated: whether the images are.
         per_cell: instances that the model has a cell.
+        stride: px a cell.
     """
     tiles = read_tiles(tiles_folder)
     model = load_nuclei(*nuclei)
     encoder = ENCODERS.get(model.encoder)
+    channels = encoder.stage_channels[-1] if encoder else None
     make_figure(
         draw_figure1,
         outputs,
         tiles=tiles,
         index=choose_simple_tile(with_counts(tiles), wanted),
         nuclei=model,
-        channels=encoder.stage_channels[-1] if encoder else None,
+        channels=channels if stride == 16 else PYRAMID_CHANNELS,
         per_cell=per_cell,
+        stride=stride,
         simulated=simulated,
     )
 
@@ -57,4 +62,5 @@ if __name__ == "__main__":
             snakemake.params.tiles,
             snakemake.params.simulated,
             snakemake.params.per_cell,
+            snakemake.params.stride,
         )

@@ -146,8 +146,9 @@ def run(
     torch.set_num_threads(threads)
     material = prepare(weights, tiles, dict(prediction), scratch)
     settings = settings_of(material)
+    cells = (settings["tile_size"] // settings["network"].get("stride", 16)) ** 2
     network = {
-        **{"n": settings["network"]["instances_per_cell"] * (settings["tile_size"] // 16) ** 2},
+        **{"n": settings["network"]["instances_per_cell"] * cells},
         **{"grid": settings["network"]["grid"], "size": settings["tile_size"], "encoder": encoder},
         "batch": sizes["batch_size"],
     }

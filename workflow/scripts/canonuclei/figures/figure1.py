@@ -21,7 +21,6 @@ from .outlines import outline
 from .style import BLUE, GREEN, ORANGE, PURPLE, data_note, fitted_name, say_empty, show_image
 
 SIDE = 0.7  # inches of the small panels
-STRIDE = 16  # px a cell, of every encoder
 SHOWN = 3  # instances followed through the figure
 COLOURS = (ORANGE, BLUE, GREEN)
 CELLS = 8  # a side, as drawn
@@ -56,7 +55,13 @@ def follow(nuclei: Nuclei, tile: pd.Series, size: int) -> Followed:
 
 
 def draw_figure1(
-    tiles: Tiles, index: int, nuclei: Nuclei, channels: int | None, per_cell: int, simulated: bool
+    tiles: Tiles,
+    index: int,
+    nuclei: Nuclei,
+    channels: int | None,
+    per_cell: int,
+    stride: int,
+    simulated: bool,
 ) -> Figure:
     """Tile → encoder → parameters → transformed grids → canonical shape → instances → mask.
 
@@ -64,15 +69,16 @@ def draw_figure1(
         tiles: the test tiles.
         index: the tile.
         nuclei: the model's predictions.
-        channels: of the encoder's features, if known.
+        channels: of the features, if known.
+        stride: px a cell.
         per_cell: instances a cell of the features.
         simulated: whether the images are.
     """
     canvas = Canvas(12.0, 6.75)
     tile = tiles.table.iloc[index]
     followed = follow(nuclei, tile, tiles.size)
-    _draw_encoder(canvas, tiles, index, nuclei, followed, channels)
-    cells = tiles.size // STRIDE
+    _draw_encoder(canvas, tiles, index, nuclei, followed, channels, stride)
+    cells = tiles.size // stride
     _draw_parameters(canvas, followed, per_cell * cells**2)
     canvas.arrow((9.55, 3.98), (9.55, 3.6), (1.8, 3.6), (1.8, 3.26))
     _draw_grids(canvas, nuclei, followed, tiles.size)
@@ -88,7 +94,13 @@ def draw_figure1(
 
 
 def _draw_encoder(
-    canvas: Canvas, tiles: Tiles, index: int, nuclei: Nuclei, followed: Followed, channels: int | None
+    canvas: Canvas,
+    tiles: Tiles,
+    index: int,
+    nuclei: Nuclei,
+    followed: Followed,
+    channels: int | None,
+    stride: int,
 ) -> None:
     axes = canvas.panel(0.25, 4.15, 2.1, 2.1)
     show_image(axes, shown_tile(tiles, index))
@@ -98,12 +110,12 @@ def _draw_encoder(
     canvas.arrow((2.42, 5.2), (2.75, 5.2))
     canvas.polygon([(2.8, 6.15), (2.8, 4.25), (4.1, 4.65), (4.1, 5.75)])
     name = ENCODERS.get(nuclei.encoder, nuclei.encoder)
-    canvas.text(3.45, 5.2, f"{name}\noutput\nstride {STRIDE}", fontsize=8.5)
+    canvas.text(3.45, 5.2, f"{name}\noutput\nstride {stride}", fontsize=8.5)
     canvas.text(3.45, 6.5, "Encoder", weight="bold")
     canvas.arrow((4.15, 5.2), (4.42, 5.2))
     _draw_features(canvas, 4.5, 4.8)
     depth = "C" if channels is None else str(channels)
-    canvas.text(5.0, 4.5, f"{tiles.size // STRIDE} × {tiles.size // STRIDE} × {depth}", fontsize=8.5)
+    canvas.text(5.0, 4.5, f"{tiles.size // stride} × {tiles.size // stride} × {depth}", fontsize=8.5)
     canvas.text(5.0, 6.5, "Features", weight="bold")
     canvas.arrow((5.6, 5.3), (5.85, 5.3), (5.85, 5.65), (6.05, 5.65))
     canvas.arrow((5.6, 5.3), (5.85, 5.3), (5.85, 4.75), (6.05, 4.75))

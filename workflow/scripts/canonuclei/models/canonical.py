@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from .compositing import compose_mask
 from .losses import count_loss, segmentation_terms
+from .semantic import FeaturePyramid
 from .shape import ShapeMLP
 from .transform import grid_points, pack_lower
 
 # Of the first of two stacked 1×1 convolutions
 STACKED_CHANNELS = 256
+# Of the pyramid that gives cells of 8 px; that of the semantic network has as many
+PYRAMID_CHANNELS = 64
 
 
 class Instances(NamedTuple):
@@ -40,9 +43,12 @@ class Instances(NamedTuple):
 class CanonicalModel(nn.Module):
     """Encoder, two parallel 1×1 convolutions (T and z) and the shape MLP (paper, section 2.4).
 
-    Each cell of the encoder's feature map predicts ``instances_per_cell`` instances. Their centres are
-    the cell's centre plus a predicted offset, as in one-stage detectors, and t = −L · centre: so shapes
-    start spread over the tile, and the network need not know where in the tile it looks.
+    With ``network.stride`` 8, which the paper has not, a feature pyramid over the encoder's strides 8 and 16
+    stands between the two (Lin et al., CVPR 2017).
+
+    Each cell of the feature map predicts ``instances_per_cell`` instances. Their centres are the cell's
+    centre plus a predicted offset, as in one-stage detectors, and t = −L · centre: so shapes start spread
+    over the tile, and the network need not know where in the tile it looks.
 
     Args:
         encoder: gives ``channels`` features at ``stride`` px.
@@ -69,12 +75,17 @@ class CanonicalModel(nn.Module):
         self.per_cell, self.compiled = network["instances_per_cell"], compiled
         # "Two 1×1 convolutions": one each for T and z, or one after the other
         self.neck, channels = nn.Identity(), encoder.channels
+        fine = network.get("stride", encoder.stride) == 8
+        if fine:
+            channels = PYRAMID_CHANNELS
+        self.pyramid = FeaturePyramid(encoder.stage_channels[1:], channels) if fine else None
+        features = channels
         if network["heads"] == "stacked":
             channels = STACKED_CHANNELS
-            self.neck = nn.Sequential(nn.Conv2d(encoder.channels, channels, 1), nn.ReLU())
+            self.neck = nn.Sequential(nn.Conv2d(features, channels, 1), nn.ReLU())
         scale = network.get("feature_scale")  # models of before this key have none
         # so that the heads' outputs, and what a step moves them by, do not grow with the number of features
-        self.feature_factor = 1.0 if scale is None else scale / math.sqrt(encoder.channels)
+        self.feature_factor = 1.0 if scale is None else scale / math.sqrt(features)
         self.transform_head = nn.Conv2d(channels, 5 * self.per_cell, 1)
         self.presence_head = nn.Conv2d(channels, self.per_cell, 1)
         self.shape = ShapeMLP(network["shape_radius"], network["shape_sharpness"], network["shape_noise"])
@@ -95,7 +106,8 @@ class CanonicalModel(nn.Module):
 
     def instances(self, images: Tensor) -> Instances:
         """The instances that the encoder places in ``images`` (B, 3, H, W); N = per_cell · cells, in fp32."""
-        features = self.encoder(images)
+        stages = self.encoder.stages(images)
+        features = stages[-1] if self.pyramid is None else self.pyramid(stages[1:])
         # Everything that places a shape is fp32; bf16 would place it to ½ px only
         with torch.autocast(images.device.type, enabled=False):
             features = self.neck(features.float() * self.feature_factor)
