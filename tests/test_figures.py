@@ -248,6 +248,15 @@ def test_rivals_stand_beside_our_best_of_their_own_encoder_and_length():
     assert "6 epochs" in words and "8 epochs" in words
 
 
+def test_curves_show_the_median_of_the_seeds_as_the_tables_do():
+    curves = pd.DataFrame({"seed": [0, 1, 2], "f1": [0.19, 0.34, 0.22]})
+    curves = curves.assign(approach="Ours", encoder="lite", grid=128, epochs=50, iou_threshold=0.5)
+    figure = draw_f1_over_iou(curves, simulated=False)
+    (label,) = (text.get_text() for text in figure.axes[0].get_legend().get_texts())
+    assert label == "Ours (0.22)"
+    assert "median" in " ".join(text.get_text() for text in figure.findobj(plt.Text))
+
+
 def test_note_calls_simulated_images_simulated():
     assert data_note(True, "a").startswith("Simulated images")
     assert "imulated" not in data_note(False, "a")

@@ -109,7 +109,7 @@ def draw_f1_over_iou(curves: pd.DataFrame, simulated: bool) -> Figure:
     for row in grid:
         row[0].set_ylabel("F1")
     several = curves.groupby(["approach", "encoder"], dropna=False)["seed"].nunique().max() > 1
-    band = "lines: mean of the seeds; bands: from the lowest to the highest" if several else ""
+    band = "lines: median of the seeds; bands: from the lowest to the highest" if several else ""
     pooled = "pooled over the test tiles; in brackets, F1 at IoU 0.5"
     add_note(figure, data_note(simulated, pooled, band))
     return figure
@@ -130,17 +130,17 @@ def _draw_panel(axes: Axes, title: str, part: pd.DataFrame) -> None:
     several = part["encoder"].replace("", None).nunique() > 1
     for (approach, encoder), own in part.groupby(["approach", "encoder"], sort=False):
         of_seeds = own.groupby("iou_threshold")["f1"]
-        mean, low, high = of_seeds.mean(), of_seeds.min(), of_seeds.max()
+        median, low, high = of_seeds.median(), of_seeds.min(), of_seeds.max()
         known = approach in LOOK and approach not in seen
         colour, line, marker = LOOK[approach] if known else SPARE[spare % len(SPARE)]
         spare += not known
         seen.add(approach)
         name = math_label(approach) + (f", {encoder}" if several and encoder else "")
-        at_half = float(mean.iloc[(mean.index.to_series() - 0.5).abs().argmin()])
+        at_half = float(median.iloc[(median.index.to_series() - 0.5).abs().argmin()])
         label = f"{name} ({at_half:.2f})"
-        (drawn,) = axes.plot(mean.index, mean, color=colour, linestyle=line, marker=marker, label=label)
+        (drawn,) = axes.plot(median.index, median, color=colour, linestyle=line, marker=marker, label=label)
         if (high > low).any():
-            axes.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
+            axes.fill_between(median.index, low, high, color=colour, alpha=0.15, linewidth=0)
         lines.append((at_half, drawn))
     axes.axvline(0.5, color="#BBBBBB", linewidth=0.8, zorder=0)
     axes.set(xlim=(0.07, 1.03), ylim=(0, 1.02), xticks=[k / 10 for k in range(1, 11)], xlabel="IoU threshold")
