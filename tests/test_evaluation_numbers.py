@@ -80,3 +80,32 @@ def test_claimed_pairs_follow_the_grids_that_are_there() -> None:
         table = differences(score_table(parts), resamples=20, seed=0)
         pairs = table[["approach_a", "approach_b", "grid_a", "grid_b"]].drop_duplicates().to_numpy().tolist()
         assert sorted(pairs) == [["Ours", "Ours", fine, coarse], ["Ours+P", "Ours", fine, fine]]
+
+
+def test_a_rival_of_one_seed_stands_against_every_seed_of_ours() -> None:
+    tp, n = [2, 5, 7], [10, 10, 10]
+
+    def pairs(rival_seeds: tuple[int, ...]) -> list[list]:
+        parts = [row | {"seed": seed} for seed in (0, 1, 2) for row in rows("Ours+L_cnt+P", tp, n, n)]
+        parts += [row | {"seed": seed} for seed in rival_seeds for row in rows("Semantic+WS", tp, n, n, None)]
+        table = differences(score_table(parts), resamples=20, seed=0)
+        return table[["approach_b", "seed"]].drop_duplicates().to_numpy().tolist()
+
+    assert pairs((0,)) == [["Semantic+WS", 0], ["Semantic+WS", 1], ["Semantic+WS", 2]]
+    # of several, each against its own
+    assert pairs((0, 2)) == [["Semantic+WS", 0], ["Semantic+WS", 2]]
+
+
+def test_a_label_of_the_users_own_stands_against_ours_of_the_same_supervision() -> None:
+    tp, n = [2, 5, 7], [10, 10, 10]
+    parts = [
+        row
+        for label in ("Ours", "Ours+L_cnt", "Fine+L_cnt", "Fine")
+        for end in ("", "+P")
+        for row in rows(label + end, tp, n, n)
+    ]
+    table = differences(score_table(parts), resamples=20, seed=0)
+    beside = {name: set(part["approach_b"]) for name, part in table.groupby("approach_a")}
+    assert beside["Fine+L_cnt"] == {"Ours", "Ours+L_cnt"}
+    assert beside["Fine+L_cnt+P"] == {"Fine+L_cnt", "Ours+P", "Ours+L_cnt+P"}
+    assert beside["Fine"] == {"Ours"} and beside["Ours+L_cnt"] == {"Ours"} and "Ours" not in beside

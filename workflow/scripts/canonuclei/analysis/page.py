@@ -65,7 +65,8 @@ def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str, own: bool = 
 
 CLAIMS_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % interval (paired bootstrap
 over the test images: it speaks of other images like these, not of other seeds). Bold: the interval
-leaves out 0. All metrics are in `../differences.csv`."""
+leaves out 0. A rival that was trained with one seed only stands against every seed of ours. All metrics
+are in `../differences.csv`."""
 PAPER_NOTE = """*Paper*: the same difference in its Table 1, on another test set."""
 RATIO_NOTE = f"""F1@0.5 of {BEST} as a share of that of {FULL}, which is told every nucleus; intervals as
 above."""

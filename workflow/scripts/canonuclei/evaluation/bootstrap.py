@@ -53,7 +53,8 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
         seed: of the draws.
 
     Returns:
-        Columns ``COLUMNS``, in fractions; of ``count_mae`` in nuclei (a lower one is better). Beside ``FULL``
+        Columns ``COLUMNS``, in fractions; of ``count_mae`` in nuclei (a lower one is better); ``seed`` is that
+        of a, and of b if not a rival with one seed only. Beside ``FULL``
         there is also ``RATIO``, whose "difference" and interval are those of the ratio a / b of F1@0.5.
     """
     keys = ["approach", "encoder", "grid", "seed", "scope"]
@@ -100,12 +101,15 @@ def claimed_pairs(keys: list[Key]) -> Iterator[tuple[Key, Key]]:
 
     For every label X of a canonical model, on its finest grid (128): X+P against X; X against itself on a
     coarser grid (32); X against Ours and X+P against Ours+P; X+P against each of the rivals; X against
-    DeepLabV3 (pixels).
+    DeepLabV3 (pixels); a label of the user's own that ends with +L_cnt, and its X+P, against Ours+L_cnt and
+    its X+P. A rival that was trained with one seed only stands against every seed of ours.
     """
     there = set(keys)
     grids: dict[tuple, set[int]] = {}
+    seeds: dict[tuple, set[int]] = {}
     for approach, encoder, grid, seed, scope in keys:
         grids.setdefault((approach, encoder, seed, scope), set()).add(grid)
+        seeds.setdefault((approach, encoder, scope), set()).add(seed)
     for approach, encoder, grid, seed, scope in keys:
         own = grids[approach, encoder, seed, scope]
         if grid == 0 or grid < max(own):
@@ -115,9 +119,11 @@ def claimed_pairs(keys: list[Key]) -> Iterator[tuple[Key, Key]]:
             others = [(label, grid), *((rival, 0) for rival in RIVALS)]
         else:
             others = [*((approach, coarse) for coarse in sorted(own - {grid})), ("DeepLabV3", 0)]
-        if label != "Ours":
-            others.append(("Ours+P" if merged else "Ours", grid))
+        alike = ["Ours", "Ours+L_cnt"] if label.endswith("+L_cnt") else ["Ours"]
+        others += [(other + "+P" * merged, grid) for other in alike if other != label]
         for other, other_grid in others:
-            for key in ((other, encoder, other_grid, seed, scope), (other, "", other_grid, -1, scope)):
+            trained = seeds.get((other, encoder, scope), set())
+            other_seed = next(iter(trained)) if other_grid == 0 and len(trained) == 1 else seed
+            for key in ((other, encoder, other_grid, other_seed, scope), (other, "", other_grid, -1, scope)):
                 if key in there:
                     yield (approach, encoder, grid, seed, scope), key
