@@ -53,9 +53,9 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
         seed: of the draws.
 
     Returns:
-        Columns ``COLUMNS``, in fractions; of ``count_mae`` in nuclei (a lower one is better); ``seed`` is that
-        of a, and of b if not a rival with one seed only. Beside ``FULL``
-        there is also ``RATIO``, whose "difference" and interval are those of the ratio a / b of F1@0.5.
+        Columns ``COLUMNS``, in fractions; of ``count_mae`` in nuclei (a lower one is better); ``seed`` is
+        that of a, and of b if not a rival with one seed only. Beside ``FULL`` there is also ``RATIO``, whose
+        "difference" and interval are those of the ratio a / b of F1@0.5.
     """
     keys = ["approach", "encoder", "grid", "seed", "scope"]
     numbers = summable(scores).assign(grid=scores["grid"].fillna(0), seed=scores["seed"].fillna(-1))
