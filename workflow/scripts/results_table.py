@@ -32,6 +32,7 @@ FIRST = (
     "Ours+P",
     "Ours+L_cnt",
     "Ours+L_cnt+P",
+    "Fine+L_cnt+P",
     "Mask R-CNN",
 )
 TOLD = {"none": "nothing", "masks": "masks", "masks+counts": "masks, counts", "instances": "every nucleus"}
