@@ -1,4 +1,6 @@
 # From results/<dataset>/, which git ignores, to results/published/<dataset>/, which it keeps; and back.
+from snakemake.io import IOFile
+
 from canonuclei.verification.record import SETS, TILE_FILES
 
 ALL_TILES = expand(f"{RESULTS}/tiles/{{set}}/{{file}}", set=SETS, file=TILE_FILES)
@@ -46,3 +48,13 @@ rule restore:
         "Putting back what is published"
     script:
         "../scripts/restore.py"
+
+
+onsuccess:
+    # What was put back was not made here, yet Snakemake may remember how these files were, before they were moved away:
+    # by that it would train again where code has changed since
+    for run in RUNS:
+        if is_restored(f"{RESULTS}/runs/{run}"):
+            made = [f"{RESULTS}/runs/{run}/{name}" for name in (WEIGHTS, "model.json", "log.csv")]
+            for file in made + predicted_by([run]):
+                workflow.persistence.cleanup_metadata(IOFile(file))
