@@ -119,6 +119,12 @@ def test_images_of_ones_own_without_instance_labels():
     assert lines(analysis_page(own, "mylab", own=True), "## ") == []
 
 
+def test_simulated_images_are_called_so_and_stand_beside_no_paper():
+    page = analysis_page(tables(), "demo", simulated=True)
+    assert page.splitlines()[2].startswith("**Simulated images.**") and "aper" not in page
+    assert "imulated" not in analysis_page(tables(), "mine")
+
+
 def test_a_shape_that_is_not_whole_says_why():
     shape = {"approach": "Ours", "encoder": "tiny", "seed": 0, "has_inside": True, "closed": False}
     shape |= {"pieces": 1, "convex": False, "eccentricity": None, "offset": None, "equivalent_radius": None}

@@ -134,6 +134,7 @@ rule analysis_page:
     params:
         dataset=config["dataset"],
         own=FOLDER,
+        simulated=SIMULATED,
         code=code_digest("../analysis_page.py", "analysis/page.py", *TABULATING, *STUDYING),
     message:
         "Setting the analysis beside what is claimed"

@@ -14,22 +14,26 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(tables: Mapping[str, str | Path], dataset: str, own: bool, output: str | Path) -> None:
+def main(
+    tables: Mapping[str, str | Path], dataset: str, own: bool, simulated: bool, output: str | Path
+) -> None:
     """Write the page.
 
     Args:
         tables: name, as ``analysis.page.analysis_page`` wants it → CSV.
         dataset: its name.
         own: images of a user's own.
+        simulated: whether the images are.
         output: Markdown.
     """
     read = {name: pd.read_csv(path) for name, path in tables.items()}
     with atomic_path(output) as temporary:
-        temporary.write_text(analysis_page(read, dataset, own), encoding="utf-8")
+        temporary.write_text(analysis_page(read, dataset, own, simulated), encoding="utf-8")
 
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
         given = {name: snakemake.input[name] for name in ("table1", "differences", "readings")}
         made = {Path(path).stem: path for path in snakemake.input.made}
-        main(given | made, snakemake.params.dataset, snakemake.params.own, snakemake.output[0])
+        params = snakemake.params
+        main(given | made, params.dataset, params.own, params.simulated, snakemake.output[0])

@@ -27,7 +27,9 @@ DENSITY_NOTE = "nuclei to 128 × 128 px of the image"
 UNITS = {"%": " %", "degrees": "°", "px": " px"}
 
 
-def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str, own: bool = False) -> str:
+def analysis_page(
+    tables: Mapping[str, pd.DataFrame], dataset: str, own: bool = False, simulated: bool = False
+) -> str:
     """The page.
 
     Args:
@@ -35,10 +37,13 @@ def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str, own: bool = 
             made, ``failures``, ``measurements`` and ``shapes``.
         dataset: its name.
         own: images of a user's own, which the paper's numbers say nothing of.
+        simulated: whether the images are, of which they say nothing either.
     """
     tables = _with_lengths(tables)
+    own = own or simulated
     parts = [
         f"# Analysis of {dataset}",
+        *([SIMULATED_NOTE] if simulated else []),
         "Made by `snakemake analysis` from the tables beside it and above it.",
     ]
     if rows := _claims(tables["differences"], own):
@@ -63,6 +68,7 @@ def analysis_page(tables: Mapping[str, pd.DataFrame], dataset: str, own: bool = 
     return "\n\n".join(parts) + "\n"
 
 
+SIMULATED_NOTE = "**Simulated images.** None of these numbers says anything about real nuclei."
 CLAIMS_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % interval (paired bootstrap
 over the test images: it speaks of other images like these, not of other seeds). Bold: the interval
 leaves out 0. A rival that was trained with one seed only stands against every seed of ours. All metrics
