@@ -36,8 +36,9 @@ def holder(folder: Path, seconds: float) -> subprocess.Popen[str]:
 
 
 def wait_for(path: Path, seconds: float = 120) -> None:
+    """Until the file is there and says something: a lock is made first, then held, then told whose it is."""
     deadline = time.monotonic() + seconds
-    while not path.exists():
+    while not path.exists() or not path.read_bytes():
         assert time.monotonic() < deadline, path
         time.sleep(0.01)
 
