@@ -146,6 +146,8 @@ def test_fates_of_whole_images_and_their_tables():
     found = table.loc[("One", "all", "all")]
     assert (found["nuclei"], found["found"], found["missed"], found["false"]) == (4, 0.5, 0.5, 0.5)
     assert table.loc[("Merged", "look", "tissue"), "merged"] == 1
+    told = table.xs(("all", "all"), level=("by", "group"))["unmatched"].to_dict()
+    assert told == {"Merged": 1, "One": 0}
     assert table.loc[("One", "density", "5–10"), "nuclei"] == 4  # 2 nuclei in 60 x 80 px are 6.8 in a tile
     assert pd.isna(table.loc[("One", "size"), "false"]).all()
     errors = measurement_table(fates)

@@ -10,6 +10,7 @@ import torch
 from skimage.io import imsave
 
 from about_runs import RUN
+from canonuclei.analysis.study import failure_table, study
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
@@ -17,7 +18,7 @@ from canonuclei.evaluation.aggregate import pooled
 from canonuclei.evaluation.approaches import score_run
 from canonuclei.evaluation.frames import GroundTruth
 from canonuclei.evaluation.labels import score_labels
-from canonuclei.evaluation.references import score_references
+from canonuclei.evaluation.references import otsu_predictions, score_references
 from canonuclei.evaluation.scores import read_scores, write_scores
 from canonuclei.evaluation.tables import write_tables
 from canonuclei.models.shape import ShapeMLP
@@ -148,6 +149,18 @@ def test_references_and_label_images(sets, tmp_path: Path) -> None:
     scores = score_labels(tmp_path, "Other tool", *sets[:1])
     assert pooled(scores)["f1_mean_10"].tolist() == [1.0]
     assert set(scores["scope"]) == {"tile", "whole"}
+
+
+def test_fates_where_nothing_was_trained(sets) -> None:
+    """Those of Otsu's threshold are of the nuclei that its row of the table counts."""
+    truth = GroundTruth(sets[0])
+    fates, counts = study(otsu_predictions(truth, distance=5), truth.images, 1)
+    scores = score_references(sets[0], distance=5)
+    whole = scores[(scores["approach"] == "Otsu+WS") & (scores["scope"] == "whole")]
+    assert set(fates["approach"]) == set(counts["approach"]) == {"Otsu+WS"}
+    assert (fates["kind"] == "found").sum() == counts["found"].sum() == whole["tp_5"].sum() > 0
+    assert len(fates) == whole["true_nuclei"].sum()
+    assert failure_table(fates, counts).set_index("by").loc["all", "unmatched"] == 0
 
 
 @pytest.mark.parametrize(

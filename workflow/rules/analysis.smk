@@ -4,6 +4,8 @@
 FATES = f"{RESULTS}/analysis/fates"
 # What else than scoring makes a fate
 STUDYING = ("analysis/failures.py", "analysis/measurements.py", "analysis/study.py", *SCORING)
+# What stands for a run where nothing was trained: Otsu's threshold
+UNTRAINED = "references"
 
 ANALYSIS = []
 # Epochs of the runs: figures tell them, where they are not all the same
@@ -48,7 +50,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
     rule fates:
         input:
             TEST_TILES,
-            predictions=prediction_files,
+            predictions=lambda wildcards: [] if wildcards.run == UNTRAINED else prediction_files(wildcards),
             tiles=TEST_TILES[0],
             whole=f"{RESULTS}/tiles/whole/tiles.csv",
         output:
@@ -56,6 +58,8 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             counts=f"{FATES}/{{run}}.counts.csv.gz",
         log:
             f"{LOGS}/fates_{{run}}.log",
+        wildcard_constraints:
+            run="|".join(map(re.escape, [*RUNS, UNTRAINED])),
         conda:
             "../../envs/torch.yaml"
         threads: workflow.cores
@@ -64,7 +68,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             runtime=growing(60),
         params:
             distance=config["evaluation"]["watershed_distance"],
-            code=code_digest("../fates.py", *STUDYING),
+            code=code_digest("../fates.py", "evaluation/references.py", *STUDYING),
         message:
             "Telling what became of every nucleus: {wildcards.run}"
         script:
@@ -73,8 +77,8 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
     rule failures:
         input:
             TEST_TILES,
-            fates=expand(f"{FATES}/{{run}}.fates.csv.gz", run=RUNS),
-            counts=expand(f"{FATES}/{{run}}.counts.csv.gz", run=RUNS),
+            fates=expand(f"{FATES}/{{run}}.fates.csv.gz", run=[*RUNS, UNTRAINED]),
+            counts=expand(f"{FATES}/{{run}}.counts.csv.gz", run=[*RUNS, UNTRAINED]),
             predictions=predicted_by([ANALYSED]),
             tiles=TEST_TILES[0],
             whole=f"{RESULTS}/tiles/whole/tiles.csv",

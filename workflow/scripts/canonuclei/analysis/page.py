@@ -13,7 +13,7 @@ from ..evaluation.scores import KEYS
 from ..markdown import markdown_table
 from ..words import many
 from .failures import FALSE, TRUE_KINDS
-from .study import BY
+from .study import BY, UNMATCHED
 
 EMPTY = "–"
 PAPER_METRICS = ("iou", "dice", "f1_50", "f1_mean_10")
@@ -83,8 +83,8 @@ it can eccentricity and offset (of the centroid from the origin, in radii). Edge
 radii."""
 FAILURES_NOTE = """Of the true nuclei of whole, stitched images: found (matched at IoU ≥ 0.5), merged
 (one mask holds half of it and half of another), split (two and more masks lie in it), outline (a mask
-lies on it, but too badly), missed; false: of the predicted masks those that lie on no nucleus. A picture
-of each is in `failures.png`."""
+lies on it, but too badly), missed. Of the predicted masks: unmatched (on a nucleus that another mask has,
+or that it fits too badly), false (on none). A picture of each is in `failures.png`."""
 MEASURES_NOTE = """Of the nuclei found in whole images, against the measures of their true masks by
 `skimage.measure.regionprops`: bias (median of the signed error), median of the error's amount, r
 (Pearson's). Orientation of nuclei with an eccentricity of 0.6 and more. Scatter plots are in
@@ -192,7 +192,7 @@ def _whole(row: Mapping[str, Any]) -> str:
 
 def _failures(failures: pd.DataFrame) -> list[str]:
     """Of all nuclei, every approach; by look, density and size, those that end with ``LAST_STEPS``."""
-    kinds = [*TRUE_KINDS, FALSE]
+    kinds = [*TRUE_KINDS, UNMATCHED, FALSE]
     finest = failures[failures["grid"].isna() | (failures["grid"] == failures["grid"].max())]
     parts = []
     for by in BY:

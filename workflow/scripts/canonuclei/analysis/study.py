@@ -13,7 +13,7 @@ from ..evaluation.approaches import Predictions
 from ..evaluation.frames import Frame
 from ..evaluation.scores import KEYS
 from ..parallel import ordered_map
-from .failures import FALSE, FOUND, PREDICTED_KINDS, TRUE_KINDS, failures
+from .failures import FALSE, FOUND, PREDICTED_KINDS, PREDICTED_PART, TRUE_KINDS, failures
 from .measurements import ERRORS, MEASURED, mask_measures, measurement_errors
 
 FATES = [*KEYS, "image", "look", "density", "nucleus", "kind"]
@@ -24,6 +24,7 @@ TEXTS = dict.fromkeys(("approach", "supervision", "encoder", "image", "look", "d
 DENSITIES = (0, 5, 10, 20)
 TILE = 128 * 128  # px²
 BY = ("all", "look", "density", "size")
+UNMATCHED = "unmatched"
 
 
 def study(
@@ -90,8 +91,9 @@ def failure_table(fates: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         ``KEYS``, ``by`` (one of ``BY``), ``group``, ``nuclei``, the shares of ``TRUE_KINDS`` (0…1 of the true
-        nuclei), ``predicted`` and ``false`` (share of the predicted masks; empty by size: what is false has
-        no true size). Sizes are quarters of the true areas, in px² of whole images.
+        nuclei), ``predicted``, and of the predicted masks the shares ``unmatched`` (parts of nuclei: another
+        mask has them, or none fits) and ``false``; these three are empty by size, for what is false has no
+        true size. Sizes are quarters of the true areas, in px² of whole images.
     """
     edges = _quarters(fates)
     fates = fates.assign(all="all", size=[range_name(area, edges) for area in fates["true_area"]])
@@ -132,12 +134,17 @@ def _sorted(column: pd.Series) -> list[str]:
 
 
 def _shares(own: pd.DataFrame, predicted: pd.DataFrame | None) -> dict[str, Any]:
-    """Shares of the fates ``own``, and of what is false among the masks that ``predicted`` counts."""
+    """Shares of the fates ``own``, and of the unmatched and false among the masks ``predicted`` counts."""
     shares = own["kind"].value_counts(normalize=True)
     row: dict[str, Any] = {"nuclei": len(own)}
     row |= {kind: float(shares.get(kind, 0.0)) if len(own) else None for kind in TRUE_KINDS}
     total = None if predicted is None else int(predicted[list(PREDICTED_KINDS)].to_numpy().sum())
-    return row | {"predicted": total, FALSE: float(predicted[FALSE].sum() / total) if total else None}
+    surplus = {UNMATCHED: PREDICTED_PART, FALSE: FALSE}
+    return (
+        row
+        | {"predicted": total}
+        | {name: float(predicted[kind].sum() / total) if total else None for name, kind in surplus.items()}
+    )
 
 
 def measurement_table(fates: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from matplotlib.patches import PathPatch
 
 from ..analysis.examples import Example
 from ..analysis.failures import TRUE_KINDS
+from ..analysis.study import UNMATCHED
 from .outlines import outline
 from .style import (
     BLUE,
@@ -32,7 +33,7 @@ from .style import (
 
 COLOURS = dict(zip(TRUE_KINDS, (GREEN, VERMILION, PURPLE, SKY, GREY), strict=True))
 MEANING = {
-    "missed": "missed: nothing there",
+    "missed": "missed (IoU < 0.1)",
     "split": "split into several",
     "merged": "merged with another",
     "outline": "outline off (IoU < ½)",
@@ -84,9 +85,12 @@ def _bars(axes: Axes, right: Axes, rows: pd.DataFrame) -> None:
     axes.set_yticks(places, names, fontsize=7.5)
     axes.set(xlim=(0, 100), xlabel="of the true nuclei, %")
     axes.legend(ncols=5, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
-    right.barh(places, 100 * rows["false"].to_numpy(float), color=ORANGE, height=0.72)
+    false, unmatched = (100 * rows[kind].to_numpy(float) for kind in ("false", UNMATCHED))
+    right.barh(places, false, color=ORANGE, label="false", height=0.72)
+    right.barh(places, unmatched, left=false, color=ORANGE, alpha=0.4, label=UNMATCHED, height=0.72)
     right.set_yticks([])
-    right.set(xlim=(0, 100), xlabel="false, %\nof predicted")
+    right.set(xlim=(0, 100), xlabel="of the predicted, %")
+    right.legend(ncols=2, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
 
 
 def _name(row: Mapping[str, Any], several: Sequence[str]) -> str:
