@@ -155,6 +155,15 @@ def test_fates_of_whole_images_and_their_tables():
     assert errors.set_index("measure").loc["area", "bias"] == pytest.approx(-10)
 
 
+def test_bars_tell_of_a_row_what_it_has():
+    table = failure_table(*study(predictions, ["a", "b"], 1))
+    table.loc[table["approach"] == "Merged", ["encoder", "seed"]] = None
+    figure = draw_failures(pd.concat([table, table.assign(seed=1)]), [], "One", simulated=True)
+    told = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert told == ["One, s0", "Merged", "One, s1", "Merged, s1"]
+    plt.close(figure)
+
+
 def test_without_instance_labels_there_are_no_fates():
     def pixels_only(image: str):
         frame = dataclasses.replace(frame_of(image, np.ones(SHAPE, np.int32)), labels=None)

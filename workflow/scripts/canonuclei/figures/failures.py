@@ -56,7 +56,7 @@ def draw_failures(table: pd.DataFrame, found: Sequence[Example], approach: str, 
     # room for names that the layout takes for narrower than they are drawn
     figure.get_layout_engine().set(rect=(0.02, 0, 0.98, 1))
     grid = figure.add_gridspec(2, 1, height_ratios=(height, 2.1))
-    bars = grid[0].subgridspec(1, 2, width_ratios=(5, 1))
+    bars = grid[0].subgridspec(1, 2, width_ratios=(9, 2))
     _bars(figure.add_subplot(bars[0]), figure.add_subplot(bars[1]), rows)
     pictures = grid[1].subgridspec(1, 5)
     for number, kind in enumerate(MEANING):
@@ -94,10 +94,10 @@ def _bars(axes: Axes, right: Axes, rows: pd.DataFrame) -> None:
 
 
 def _name(row: Mapping[str, Any], several: Sequence[str]) -> str:
-    told = {"encoder": row["encoder"], "seed": "" if pd.isna(row["seed"]) else f"s{int(row['seed'])}"}
-    return ", ".join(
-        [math_label(row["approach"]), *(told[name] for name in several if told[name] == told[name])]
-    )
+    told = {name: row[name] for name in several if not pd.isna(row[name])}
+    if "seed" in told:
+        told["seed"] = f"s{told['seed']:.0f}"
+    return ", ".join([math_label(row["approach"]), *told.values()])
 
 
 def _picture(axes: Axes, example: Example) -> None:
