@@ -237,7 +237,7 @@ def test_rows_of_runs_of_several_lengths_tell_theirs(sets, canonical, tmp_path: 
     }
     write_tables(tmp_path, scores, about, resamples=20, seed=0, leave_out=["a"])
     text = (tmp_path / "table1.md").read_text()
-    assert "**A shortened schedule:** 2 epochs of all training tiles (`r`); 50 epochs" in text
+    assert "**Some runs are shortened:** 2 epochs of all training tiles (`r`); 50 epochs" in text
     tables = [line for line in text.splitlines() if line.startswith("| approach")]
     assert tables and all(" | seed | epochs |" in line for line in tables)
     assert "| Ours+P | masks | resnet50 | 128 | 0 | 50 |" in text

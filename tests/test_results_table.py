@@ -54,7 +54,7 @@ def test_a_row_of_a_shorter_run_says_so(folder: Path):
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["runs"][0]["epochs"] = 8
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    assert "(4 runs of it)" in results_table.schedule(folder)
+    assert results_table.schedule(folder).startswith("**A shortened schedule**;")
     assert results_table.runs_table(folder).count("| 8 (shortened) |") == 3
 
 
@@ -63,7 +63,7 @@ def test_what_made_them(folder: Path):
         "4 runs of 2 to 50 epochs (90 to 1,200 steps), 3 seeds, 4.0 hours in all on a processor, 2 threads, "
     )
     assert results_table.made_by(folder) == told + "weights of commit `abc`."
-    assert "(1 run of it)" in results_table.schedule(folder)
+    assert "**1 of the 4 runs is shortened**" in results_table.schedule(folder)
     assert "a model of 50 epochs (1,200 steps)" in " ".join(results_table.picture(folder).split())
 
 

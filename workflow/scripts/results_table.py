@@ -136,12 +136,15 @@ def made_by(folder: Path) -> str:
 def schedule(folder: Path) -> str:
     """Whether all runs were as long as the paper's."""
     config = _config(folder)
-    short = [run for run in read_json(folder / "made.json")["runs"] if _is_short(_training(config, run))]
+    runs = read_json(folder / "made.json")["runs"]
+    short = [run for run in runs if _is_short(_training(config, run))]
     if not short:
         return f"The paper's schedule: {PAPER_EPOCHS} epochs of all tiles."
-    return (
-        f"**A shortened schedule** ({many(len(short), 'run')} of it); the paper's is {PAPER_EPOCHS} epochs."
-    )
+    if len(short) == len(runs):
+        return f"**A shortened schedule**; the paper's is {PAPER_EPOCHS} epochs."
+    are = "is" if len(short) == 1 else "are"
+    told = f"**{len(short)} of the {len(runs)} runs {are} shortened**"
+    return f"{told}; the paper's schedule is {PAPER_EPOCHS} epochs."
 
 
 def _config(folder: Path) -> dict[str, Any]:

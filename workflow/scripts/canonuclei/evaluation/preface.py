@@ -97,6 +97,8 @@ def _schedule(runs: Sequence[Mapping[str, Any]], own: bool) -> str:
         return f"Training: {'; '.join(told)}{drawn}."
     short = any(epochs < PAPER_EPOCHS or tiles for epochs, tiles in lengths)
     text = "**A shortened schedule:** " if short else "**Not the paper's schedule:** "
+    if short and (PAPER_EPOCHS, None) in lengths:
+        text = "**Some runs are shortened:** "
     return f"{text}{'; '.join(told)}. The paper trains for {PAPER_EPOCHS} epochs{drawn}."
 
 
