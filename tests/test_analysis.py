@@ -16,9 +16,9 @@ from canonuclei.analysis.failures import failures
 from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
 from canonuclei.analysis.shapes import LearnedShape, edge_width, shape_table
 from canonuclei.analysis.study import failure_table, measurement_table, range_name, study
-from canonuclei.evaluation.approaches import Predicted
 from canonuclei.evaluation.frames import Frame
 from canonuclei.evaluation.lengths import with_epochs, with_lengths
+from canonuclei.evaluation.predicted import Predicted
 from canonuclei.figures.failures import draw_failures
 from canonuclei.figures.measurements import draw_measurements
 from canonuclei.figures.shapes import draw_shapes

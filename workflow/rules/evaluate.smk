@@ -4,7 +4,16 @@ from canonuclei.evaluation.about import about_config
 # Code that makes a score: truth, masks and how they match
 SCORING = ("nuclei", "models/shape.py", "models/transform.py", "data/assemble.py") + tuple(
     f"evaluation/{name}.py"
-    for name in ("approaches", "frames", "instances", "matching", "pixels", "scores", "watershed")
+    for name in (
+        "approaches",
+        "frames",
+        "instances",
+        "matching",
+        "pixels",
+        "predicted",
+        "scores",
+        "watershed",
+    )
 )
 TABULATING = ("data/looks.py", "markdown.py", "words.py") + tuple(
     f"evaluation/{name}.py"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..evaluation.approaches import Predictions
 from ..evaluation.frames import GroundTruth
+from ..evaluation.predicted import Predictions
 from .failures import FALSE, MERGED, MISSED, OUTLINE, SPLIT, failures
 from .measurements import mask_measures
 

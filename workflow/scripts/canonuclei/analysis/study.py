@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..evaluation.approaches import Predictions
 from ..evaluation.frames import Frame
+from ..evaluation.predicted import Predictions
 from ..evaluation.scores import KEYS
 from ..parallel import ordered_map
 from .failures import FALSE, FOUND, PREDICTED_KINDS, PREDICTED_PART, TRUE_KINDS, failures

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from ..nuclei.tables import read_nuclei, read_shape
 from .frames import Frame, GroundTruth, read_table, score
 from .instances import TileInstances
 from .matching import drop_empty, labels_to_sparse, masks_to_sparse
+from .predicted import Predicted, Predictions
 from .scores import Row, Rows, score_images
 from .watershed import components, distance_watershed
 
@@ -56,28 +56,6 @@ def score_run(
             yield found.block, found.keys | score(found.frame, found.nuclei, found.mask)
 
     return score_images(rows, truth.images, processes)
-
-
-class Predicted(NamedTuple):
-    """What one approach of a run predicts in one frame.
-
-    Attributes:
-        block: number of the block of the table of scores that its row stands in.
-        keys: the columns ``scores.KEYS``.
-        frame: the tile or whole image, with what is true in it.
-        nuclei: (m, pixels of the region) masks clipped to it, none empty; None where only pixels are.
-        mask: bool mask of the region; None is the union of ``nuclei``.
-    """
-
-    block: int
-    keys: Row
-    frame: Frame
-    nuclei: csr_array | None
-    mask: np.ndarray | None = None
-
-
-# An image's predictions: its tiles of every approach, then the whole image
-Predictions = Callable[[str], Iterator[Predicted]]
 
 
 def predictions_of(

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .approaches import Predicted, Predictions
 from .ellipses import moment_ellipses
 from .frames import Frame, GroundTruth, score
 from .matching import drop_empty, labels_to_sparse
+from .predicted import Predicted, Predictions
 from .scores import Row, Rows, score_images
 from .watershed import Basins, distance_watershed, otsu_mask
 
