@@ -84,10 +84,8 @@ def test_what_could_not_be_made_has_no_heading():
 
 def test_shapes_failures_and_measures():
     found = {"grid": 128, **KEYS, "approach": "Ours+P"}
-    shares = {"found": 0.5, "merged": 0.2, "split": 0.1, "outline": 0.1, "missed": 0.1} | {
-        "unmatched": 0.125,
-        "false": 0.25,
-    }
+    shares = {"found": 0.5, "merged": 0.2, "split": 0.1, "outline": 0.1, "missed": 0.1}
+    shares |= {"unmatched": 0.125, "false": 0.25}
     groups = [("all", "all"), ("look", "tissue"), ("look", "fluorescence"), ("density", "0–5")]
     failures = [found | {"by": by, "group": group, "nuclei": 1200} | shares for by, group in groups]
     failures.append(failures[1] | {"approach": "Ours"})
