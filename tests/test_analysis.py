@@ -197,7 +197,7 @@ def test_figures_of_failures_and_measurements(tmp_path):
     drawn += [(draw_measurements, {"pairs": each, "errors": errors}) for each in (pairs, pairs.iloc[:0])]
     for number, (draw, data) in enumerate(drawn):
         path = tmp_path / f"{number}.png"
-        make_figure(draw, {"png": path}, approach="One", simulated=True, **data)
+        make_figure(draw, {"png": path}, whose="One, tiny, seed 0", simulated=True, **data)
         assert path.stat().st_size > 5000
 
 

@@ -12,6 +12,7 @@ def tables() -> dict[str, pd.DataFrame]:
     scored = {"Ours": 0.30, "Ours+L_cnt": 0.60, "Ours+L_cnt+P": 0.66, "Mask R-CNN": 0.75}
     rows = [KEYS | {"approach": name, "f1_50": value} for name, value in scored.items()]
     pair = {"encoder": "tiny", "seed": 0, "scope": "tile", "grid_a": 128, "grid_b": 128, "images": 9}
+    pair |= {"epochs_a": 50, "epochs_b": 50}
     differences = [
         pair
         | {"approach_a": "Ours+L_cnt", "approach_b": "Ours", "metric": metric, "difference": 0.3}
@@ -61,20 +62,43 @@ def test_of_several_seeds_the_median_share_of_full_supervision_stands_below_them
 
 def test_an_encoder_whose_runs_are_shorter_says_so():
     given = tables()
-    short = given["table1"].assign(encoder="resnet50", epochs=8)
-    given["table1"] = pd.concat([given["table1"], short])
-    given["differences"] = pd.concat([given["differences"], given["differences"].assign(encoder="resnet50")])
     page = analysis_page(given, "mine")
-    assert [line.split(" | ")[1] for line in lines(page, "| Ours+L_cnt − Ours ")] == [
-        "tiny, 50 epochs",
-        "resnet50, 8 epochs",
+    assert "different\nlengths" not in page and "epochs" not in page
+    short = {"encoder": "resnet50", "epochs_a": 8, "epochs_b": 8}
+    given["differences"] = pd.concat([given["differences"], given["differences"].assign(**short)])
+    page = analysis_page(given, "mine")
+    assert lines(page, "| Ours+L_cnt − Ours ") == [
+        "| Ours+L_cnt − Ours | tiny, 50 epochs | 0 | F1@0.5 | **+30.0** | +21.0 … +38.0 | +34.8 |",
+        "| Ours+L_cnt − Ours | resnet50, 8 epochs | 0 | F1@0.5 | **+30.0** | +21.0 … +38.0 | +34.8 |",
     ]
     assert lines(page, "| resnet50, 8 epochs | tiles |") and "48.0 (0.80)" in page
-    given["table1"].loc[given["table1"]["approach"] == "Mask R-CNN", "epochs"] = 2
+    assert "different\nlengths" not in page
+
+
+def test_what_was_trained_for_another_length_is_told_and_not_bold():
+    given = tables()
+    ours, full = (given["differences"][side] for side in ("approach_a", "approach_b"))
+    given["differences"].loc[(ours == "Ours+L_cnt") & (full == "Ours"), "epochs_b"] = 8
+    given["differences"].loc[full == "Mask R-CNN", "epochs_b"] = 2
     page = analysis_page(given, "mine")
-    # where two are compared, the lengths of both
-    assert "| resnet50, 8 and 2 epochs | tiles | 0 | 88 % |" in page
-    assert "| Ours+L_cnt − Ours | resnet50, 8 epochs | 0 |" in page
+    assert lines(page, "| Ours+L_cnt − Ours ") == [
+        "| Ours+L_cnt − Ours | tiny, 50 and 8 epochs | 0 | F1@0.5 | +30.0 | +21.0 … +38.0 | +34.8 |"
+    ]
+    assert "| tiny, 50 and 2 epochs | tiles | 0 | 88 % |" in page
+    assert "different\nlengths**, a's first" in page
+
+
+def test_few_images_are_called_few_and_one_has_no_interval():
+    given = tables()
+    assert "**Test images: 9**; intervals of so few say little." in analysis_page(given, "mine")
+    given["differences"] = given["differences"].assign(images=1, low=float("nan"), high=float("nan"))
+    page = analysis_page(given, "mine")
+    assert lines(page, "| Ours+L_cnt − Ours ") == [
+        "| Ours+L_cnt − Ours | tiny | 0 | F1@0.5 | +30.0 | – | +34.8 |"
+    ]
+    assert "**Test images: 1**; one image has no interval." in page and "nan" not in page
+    given["differences"]["images"] = 10
+    assert "Test images" not in analysis_page(given, "mine")
 
 
 def test_what_could_not_be_made_has_no_heading():

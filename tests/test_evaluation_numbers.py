@@ -5,7 +5,7 @@ import pytest
 
 from canonuclei.evaluation.aggregate import f1_curves, mean_f1_readings, mean_over_images, pooled
 from canonuclei.evaluation.bootstrap import RATIO, differences
-from canonuclei.evaluation.scores import score_table
+from canonuclei.evaluation.scores import TP, score_table
 
 
 def rows(approach: str, tp: list[int], true: list[int], predicted: list[int], grid: int | None = 128):
@@ -49,6 +49,28 @@ def test_intervals_are_paired_and_skip_what_is_not_there() -> None:
     assert (table["low"] <= table["difference"]).all() and (table["images"] == 5).all()
 
 
+def test_one_image_has_no_interval() -> None:
+    scores = score_table([*rows("Ours", [2], [10], [10]), *rows("Ours+P", [3], [10], [10])])
+    table = differences(scores, resamples=20, seed=0)
+    assert table.set_index("metric").loc["f1_50", "difference"] == pytest.approx(0.1)
+    assert table["low"].isna().all() and table["high"].isna().all() and (table["images"] == 1).all()
+
+
+def test_an_image_without_instance_labels_takes_no_part_in_f1_alone() -> None:
+    tp, n = [2, 5, 7, 3], [10, 10, 10, 10]
+    scores = score_table([*rows("Ours", tp, n, n), *rows("Ours+P", [k + 1 for k in tp], n, n)])
+    labelled = differences(scores[scores["image"] != scores["image"].iloc[-1]], resamples=300, seed=0)
+    masks_only = scores["image"] == scores["image"].iloc[-1]
+    scores.loc[masks_only, [*TP, "true_nuclei"]] = pd.NA
+    table = differences(scores, resamples=300, seed=0)
+    columns = ["metric", "difference", "low", "high", "images"]
+    of_matches = table["metric"].str.startswith(("f1", "count"))
+    expected = labelled[labelled["metric"].str.startswith(("f1", "count"))]
+    assert len(expected) == 4
+    pd.testing.assert_frame_equal(table[of_matches][columns], expected[columns])
+    assert table.loc[~of_matches, "images"].tolist() == [4, 4]
+
+
 def test_the_share_of_full_supervision_has_an_interval_of_its_own() -> None:
     """Half as many hits in every image: whatever is drawn, the share is one half; no other rival has one."""
     tp, n = [2, 6, 8, 4, 4], [10, 10, 10, 10, 10]
@@ -89,11 +111,11 @@ def test_a_rival_of_one_seed_stands_against_every_seed_of_ours() -> None:
         parts = [row | {"seed": seed} for seed in (0, 1, 2) for row in rows("Ours+L_cnt+P", tp, n, n)]
         parts += [row | {"seed": seed} for seed in rival_seeds for row in rows("Semantic+WS", tp, n, n, None)]
         table = differences(score_table(parts), resamples=20, seed=0)
-        return table[["approach_b", "seed"]].drop_duplicates().to_numpy().tolist()
+        return table[["approach_b", "seed", "seed_b"]].drop_duplicates().to_numpy().tolist()
 
-    assert pairs((0,)) == [["Semantic+WS", 0], ["Semantic+WS", 1], ["Semantic+WS", 2]]
+    assert pairs((0,)) == [["Semantic+WS", 0, 0], ["Semantic+WS", 1, 0], ["Semantic+WS", 2, 0]]
     # of several, each against its own
-    assert pairs((0, 2)) == [["Semantic+WS", 0], ["Semantic+WS", 2]]
+    assert pairs((0, 2)) == [["Semantic+WS", 0, 0], ["Semantic+WS", 2, 2]]
 
 
 def test_a_label_of_the_users_own_stands_against_ours_of_the_same_supervision() -> None:

@@ -189,8 +189,9 @@ def test_bad_label_images_are_named(sets, tmp_path: Path, change, problem) -> No
 
 def test_missing_predictions_are_named(sets, tmp_path: Path) -> None:
     paths = rle_files(sets, tmp_path, "semantic", "Semantic")
-    with pytest.raises(InputError, match="missing among the predictions"):
+    with pytest.raises(InputError, match="missing among the predictions") as error:
         score_run(paths[:1], *sets, distance=5)
+    assert error.value.where.startswith(Path(paths[0]).name.split(".")[0])
     header = {"run": "r", "variant": "v", "label": "Semantic", "model": "semantic", "encoder": "", "seed": 0}
     write_rle(paths[1], [], **header)
     with pytest.raises(InputError, match="lacks tile"):
@@ -245,3 +246,10 @@ def test_rows_of_runs_of_several_lengths_tell_theirs(sets, canonical, tmp_path: 
     trained = table[table["encoder"].notna()]
     assert trained["epochs"].tolist() == [2 if encoder == "tiny" else 50 for encoder in trained["encoder"]]
     assert table.loc[table["encoder"].isna(), "epochs"].isna().all()
+    compared = pd.read_csv(tmp_path / "differences.csv").groupby(["encoder", "approach_b"])
+    assert compared[["epochs_a", "epochs_b"]].first().loc["resnet50"].loc[
+        ["Ours", "Otsu+WS"]
+    ].values.tolist() == [
+        [50, 50],
+        [50, pytest.approx(float("nan"), nan_ok=True)],
+    ]

@@ -7,10 +7,13 @@ import re
 import shutil
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from matplotlib import pyplot as plt
 from matplotlib.patches import Ellipse
 from skimage.io import imread
@@ -21,7 +24,7 @@ from canonuclei.data.tiles import read_tiles
 from canonuclei.errors import InputError
 from canonuclei.figures.ellipses import draw_ellipses
 from canonuclei.figures.f1_over_iou import draw_f1_over_iou, split_panels
-from canonuclei.figures.material import choose_simple_tile, choose_tiles, load_nuclei, whole_image
+from canonuclei.figures.material import choose_simple_tile, choose_tiles, load_nuclei, tell_runs, whole_image
 from canonuclei.figures.outlines import instance_colours, outline
 from canonuclei.figures.style import INSTANCE_COLOURS, data_note
 from canonuclei.figures.training_curves import draw_training_curves
@@ -215,6 +218,39 @@ def test_panels_hold_one_grid_and_our_best_everywhere(full):
         assert not part.duplicated(["approach", "encoder", "seed", "iou_threshold"]).any()
 
 
+def test_our_best_stands_in_every_panel_where_it_was_trained_for_another_length():
+    """Ours of 10 epochs, Ours+L_cnt of 50: the one panel of this encoder has it too, and the rivals' has."""
+    rows = [
+        ("Ours", 128, 10),
+        ("Ours+L_cnt+P", 128, 50),
+        ("DeepLabV3+WS", None, 10),
+        ("Oracle ellipse", None, None),
+    ]
+    curves = pd.DataFrame(rows, columns=["approach", "grid", "epochs"])
+    curves = curves.assign(encoder=["resnet50"] * 3 + [None], seed=0, iou_threshold=0.5, f1=0.5)
+    best = ("Ours+L_cnt+P", "resnet50, 50 epochs")
+    panels = split_panels(curves)
+    assert [title for title, _ in panels] == [
+        "Ours, resnet50, 10 epochs",
+        "Ours, resnet50, 50 epochs",
+        "Rivals, resnet50, 10 epochs",
+        "Oracles: limits of a method",
+    ]
+    for _, part in panels:
+        assert [*zip(part["approach"], part["encoder"], strict=True)].count(best) == 1
+
+
+def test_figures_of_two_runs_tell_their_epochs(full):
+    runs = [
+        load_nuclei(*((full / "nuclei" / f"{run}_tiny_s0.{end}") for end in ENDS), 50)
+        for run in ("ours", "ours-cnt")
+    ]
+    assert tell_runs(runs) == "encoder tiny, seed 0, 50 epochs"
+    short = dataclasses.replace(runs[0], epochs=10)
+    told = tell_runs([short, runs[1]])
+    assert told == "Ours: encoder tiny, seed 0, 10 epochs; Ours+L_cnt: encoder tiny, seed 0, 50 epochs"
+
+
 def test_rivals_stand_beside_our_best_of_their_own_encoder_and_length():
     rows = [
         *(("Ours+L_cnt+P", encoder, 128, epochs) for encoder, epochs in (("lite", 50), ("resnet50", 8))),
@@ -260,6 +296,30 @@ def test_curves_show_the_median_of_the_seeds_as_the_tables_do():
 def test_note_calls_simulated_images_simulated():
     assert data_note(True, "a").startswith("Simulated images")
     assert "imulated" not in data_note(False, "a")
+
+
+def test_the_reports_front_page_tells_the_length_of_every_run(repository):
+    """As the config's ``runs`` give it: one line a variant and encoder, however many entries or seeds."""
+    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    entries = [("ours", "tiny", [0], 50), ("ours-cnt", "tiny", [0], 10), ("ours", "tiny", [1, 2], 50)]
+    runs = [
+        {"variant": variant, "encoder": encoder, "seeds": seeds} | ({"epochs": epochs} if epochs < 50 else {})
+        for variant, encoder, seeds, epochs in entries
+    ]
+    config |= {"runs": runs, "source": "simulated"}
+    template = (repository / "workflow" / "report" / "workflow.rst").read_text()
+
+    def said() -> list[str]:
+        text = jinja2.Template(template).render(snakemake=SimpleNamespace(config=config))
+        return [line for line in text.splitlines() if line.startswith(("- ", "**A s", "**Some"))]
+
+    assert said() == [
+        "**Some runs are shortened.** The paper trains for 50 epochs of all tiles; these runs:",
+        "- ours on tiny: 50 epochs of all training tiles, encoder from scratch",
+        "- ours-cnt on tiny: 10 epochs of all training tiles, encoder from scratch",
+    ]
+    config["only"] = "ours-cnt_tiny_s0"
+    assert said()[0].startswith("**A shortened schedule.**") and len(said()) == 2
 
 
 def test_every_report_output_has_a_caption(repository):

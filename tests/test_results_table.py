@@ -1,5 +1,6 @@
 """The tables of results in the README: of what is published, over its seeds, and in step with it."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,7 @@ def folder(tmp_path: Path) -> Path:
     variants = {"ours-cnt": {}, "short": {"training": {"epochs": 2}}}
     runs = [{"variant": name, "encoder": "tiny", "seeds": [0, 1, 2]} for name in variants]
     config = {"training": {"epochs": 50, "tiles_per_epoch": None}, "variants": variants, "runs": runs}
+    config["figures"] = {"encoder": "tiny", "seed": 1}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     return tmp_path
 
@@ -65,6 +67,20 @@ def test_what_made_them(folder: Path):
     assert results_table.made_by(folder) == told + "weights of commit `abc`."
     assert "**1 of the 4 runs is shortened**" in results_table.schedule(folder)
     assert "a model of 50 epochs (1,200 steps)" in " ".join(results_table.picture(folder).split())
+    # the run that figure 1 draws, not the first that is published
+    made = json.loads((folder / "made.json").read_text())
+    made["runs"]["ours-cnt_tiny_s1"]["steps"] = 900
+    write_json(folder / "made.json", made)
+    assert "(900 steps)" in results_table.picture(folder)
+
+
+def test_longer_runs_are_not_called_the_papers_schedule(folder: Path):
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["variants"]["short"]["training"]["epochs"] = 100
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert results_table.schedule(folder) == (
+        "The paper's schedule is 50 epochs of all tiles; some runs are longer."
+    )
 
 
 def test_what_stands_in_the_published_runs_own_readme(folder: Path):

@@ -96,6 +96,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
         params:
             shown={
                 "run": ANALYSED,
+                "epochs": FIGURE_SETTINGS["training"]["epochs"],
                 "approach": f"{config['variants']['ours-cnt']['label']}+P",
                 "distance": config["evaluation"]["watershed_distance"],
             },

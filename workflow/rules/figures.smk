@@ -148,6 +148,10 @@ if FIGURE_RUNS["ours-cnt"]:
 
 if all(FIGURE_RUNS.values()):
     OURS = f"{RESULTS}/nuclei/{FIGURE_RUNS['ours']}"
+    FIGURE_EPOCHS = [
+        run_settings(config, *parse_run(FIGURE_RUNS[name])[:2])["training"]["epochs"]
+        for name in ("ours", "ours-cnt")
+    ]
 
     rule figure2:
         input:
@@ -173,6 +177,7 @@ if all(FIGURE_RUNS.values()):
         params:
             tiles=config["figures"]["tiles"],
             simulated=SIMULATED,
+            epochs=FIGURE_EPOCHS,
             code=code_digest("../figure2.py", "figures/figure2.py", *DRAWING, *RENDERING),
         message:
             "Drawing Figure 2: instances side by side"
@@ -198,6 +203,7 @@ if all(FIGURE_RUNS.values()):
             "../../envs/torch.yaml"
         params:
             simulated=SIMULATED,
+            epochs=FIGURE_EPOCHS,
             code=code_digest("../figure3.py", "figures/figure3.py", *DRAWING, *RENDERING),
         message:
             "Drawing Figure 3: the canonical shapes"

@@ -15,6 +15,8 @@ from canonuclei.figures.measurements import draw_measurements
 from canonuclei.figures.style import make_figure
 from canonuclei.files import atomic_path
 from canonuclei.logs import log_to
+from canonuclei.settings import parse_run
+from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -33,8 +35,8 @@ def main(
 
     Args:
         fates, counts: of the rule fates, of all runs.
-        shown: what the pictures are of: ``run``, ``approach``, ``predictions``, ``tiles``, ``whole``,
-            ``distance``.
+        shown: what the pictures are of: ``run``, its ``epochs``, ``approach``, ``predictions``, ``tiles``,
+            ``whole``, ``distance``.
         tables: ``failures``, ``measurements`` → CSV.
         figures: ``failures``, ``measurements`` → format → file.
         runs: ``label``, ``encoder`` and ``epochs`` of each.
@@ -48,6 +50,7 @@ def main(
         "failures": failure_table(every, pd.concat([read[path] for path in counts], ignore_index=True)),
         "measurements": measurement_table(every),
     }
+    made = {name: with_epochs(table, runs) for name, table in made.items()}
     for name, table in made.items():
         with atomic_path(tables[name]) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
@@ -57,14 +60,15 @@ def main(
     )
     truth = GroundTruth(Path(shown["tiles"]).parent)
     predictions = predictions_of(shown["predictions"], truth, Path(shown["whole"]).parent, shown["distance"])
-    approach = shown["approach"]
+    approach, (_, encoder, seed) = shown["approach"], parse_run(shown["run"])
+    whose = f"{approach}, {encoder}, seed {seed}, {many(shown['epochs'], 'epoch')}"
     found = examples(own, own_counts, predictions, truth, approach)
     make_figure(
         draw_failures,
         figures["failures"],
-        table=with_lengths(with_epochs(made["failures"], runs)),
+        table=with_lengths(made["failures"]),
         found=found,
-        approach=approach,
+        whose=whose,
         simulated=simulated,
     )
     pairs = own[(own["approach"] == approach) & (own["kind"] == "found")]
@@ -73,7 +77,7 @@ def main(
         figures["measurements"],
         pairs=pairs,
         errors=measurement_table(pairs),
-        approach=approach,
+        whose=whose,
         simulated=simulated,
     )
 

@@ -21,6 +21,7 @@ def main(
     outputs: Mapping[str, str | Path],
     wanted: Sequence[int] | None,
     simulated: bool,
+    epochs: Sequence[int | None] = (None, None),
 ) -> None:
     """Draw Figure 2.
 
@@ -31,6 +32,7 @@ def main(
         outputs: format → file.
         wanted: numbers of the tiles to show, or None.
         simulated: whether the images are.
+        epochs: of the two runs, to be told.
     """
     tiles = read_tiles(tiles_folder, instances=True)
     make_figure(
@@ -38,8 +40,8 @@ def main(
         outputs,
         tiles=tiles,
         chosen=choose_tiles(with_counts(tiles), wanted),
-        ours=load_nuclei(*ours),
-        counted=load_nuclei(*counted),
+        ours=load_nuclei(*ours, epochs[0]),
+        counted=load_nuclei(*counted, epochs[1]),
         simulated=simulated,
     )
 
@@ -53,4 +55,5 @@ if __name__ == "__main__":
             dict(snakemake.output.items()),
             snakemake.params.tiles,
             snakemake.params.simulated,
+            snakemake.params.epochs,
         )

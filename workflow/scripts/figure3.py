@@ -19,6 +19,7 @@ def main(
     descriptions: Sequence[str | Path],
     outputs: Mapping[str, str | Path],
     simulated: bool,
+    epochs: Sequence[int | None] = (None, None),
 ) -> None:
     """Draw Figure 3.
 
@@ -27,11 +28,12 @@ def main(
         descriptions: model.json of each run, with what was measured on its shape.
         outputs: format → file.
         simulated: whether the images are.
+        epochs: of the runs, to be told.
     """
     make_figure(
         draw_figure3,
         outputs,
-        models=[load_nuclei(*run) for run in runs],
+        models=[load_nuclei(*run, length) for run, length in zip(runs, epochs, strict=True)],
         diagnostics=[read_description(path)["shape"] for path in descriptions],
         simulated=simulated,
     )
@@ -44,4 +46,5 @@ if __name__ == "__main__":
             snakemake.input.models,
             dict(snakemake.output.items()),
             snakemake.params.simulated,
+            snakemake.params.epochs,
         )

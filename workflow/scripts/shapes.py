@@ -35,10 +35,10 @@ def main(
         simulated: whether the images are.
     """
     learned = read_shapes(shapes)
-    described = shape_table(learned)
+    described = with_epochs(shape_table(learned), runs)
     with atomic_path(table) as temporary:
         described.to_csv(temporary, index=False, float_format="%.6g")
-    encoders = with_lengths(with_epochs(described, runs))["encoder"]
+    encoders = with_lengths(described)["encoder"]
     drawn = [replace(each, encoder=encoder) for each, encoder in zip(learned, encoders, strict=True)]
     make_figure(draw_shapes, figure, shapes=drawn, start=start, simulated=simulated)
 

@@ -31,7 +31,7 @@ def publish(files: Iterable[Path], results: Path, published: Path) -> list[Path]
         published: ``results/published/<dataset>``; ``KEPT`` are left as they are.
 
     Returns:
-        The files that stand there now, sorted.
+        The files that were copied, where they stand now, sorted.
     """
     kept = {published / file.relative_to(results): file for file in files}
     for target, source in kept.items():

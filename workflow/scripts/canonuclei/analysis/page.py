@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 from ..evaluation.bootstrap import FULL, RATIO
+from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from ..evaluation.markdown import PAPER, READINGS
+from ..evaluation.preface import FEW_IMAGES
 from ..evaluation.scores import KEYS
 from ..markdown import markdown_table
 from ..words import many
@@ -39,40 +41,45 @@ def analysis_page(
         own: images of a user's own, which the paper's numbers say nothing of.
         simulated: whether the images are, of which they say nothing either.
     """
-    tables = _with_lengths(tables)
     own = own or simulated
+    differences = tables["differences"].assign(unlike=differ(tables["differences"]))
+    differences = with_lengths_of_both(differences)
     parts = [
         f"# Analysis of {dataset}",
         *([SIMULATED_NOTE] if simulated else []),
         "Made by `snakemake analysis` from the tables beside it and above it.",
     ]
-    if rows := _claims(tables["differences"], own):
+    if rows := _claims(differences, own):
         heads = ["a − b", "encoder", "seed", "metric", "difference", "95 %", *([] if own else ["paper"])]
         parts += [
             "## What is claimed, and what came out",
-            CLAIMS_NOTE if own else f"{CLAIMS_NOTE} {PAPER_NOTE}",
+            " ".join([CLAIMS_NOTE, *_cautions(differences), *([] if own else [PAPER_NOTE])]),
         ]
         parts.append(markdown_table(heads, rows, 4))
-    if rows := _ratios(tables["differences"]):
+    if rows := _ratios(differences):
         parts += [RATIO_NOTE if own else f"{RATIO_NOTE} {PAPER_RATIO}"]
         parts.append(markdown_table(["encoder", "scored on", "seed", "ratio", "95 %"], rows, 3))
     if len(tables.get("shapes", ())):
-        parts += ["## What the canonical shape became", SHAPES_NOTE, _shapes(tables["shapes"])]
+        parts += ["## What the canonical shape became", SHAPES_NOTE, _shapes(with_lengths(tables["shapes"]))]
     if len(tables.get("failures", ())):
-        parts += ["## Where it fails", FAILURES_NOTE, *_failures(tables["failures"])]
+        parts += ["## Where it fails", FAILURES_NOTE, *_failures(with_lengths(tables["failures"]))]
     if len(tables.get("measurements", ())):
-        parts += ["## Parameters as measurements", MEASURES_NOTE, _measurements(tables["measurements"])]
+        parts += ["## Parameters as measurements", MEASURES_NOTE]
+        parts.append(_measurements(with_lengths(tables["measurements"])))
     if not own and len(tables["readings"]):
         scored = tables["readings"].merge(tables["table1"][[*KEYS, "f1_50"]], on=KEYS, how="left")
-        parts += ["## Readings of the mean F1", READINGS_NOTE, _readings(scored)]
+        parts += ["## Readings of the mean F1", READINGS_NOTE, _readings(with_lengths(scored))]
     return "\n\n".join(parts) + "\n"
 
 
 SIMULATED_NOTE = "**Simulated images.** None of these numbers says anything about real nuclei."
 CLAIMS_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % interval (paired bootstrap
 over the test images: it speaks of other images like these, not of other seeds). Bold: the interval
-leaves out 0. A rival that was trained with one seed only stands against every seed of ours. All metrics
-are in `../differences.csv`."""
+leaves out 0; the intervals are not corrected for their number, so of many comparisons with no true
+difference about one in twenty would still be bold. A rival that was trained with one seed only stands
+against every seed of ours. All metrics are in `../differences.csv`."""
+UNLIKE_NOTE = """**Where the encoder has two numbers of epochs, the two sides were trained for different
+lengths**, a's first: such a difference is of the training as well, and is not bold."""
 PAPER_NOTE = """*Paper*: the same difference in its Table 1, on another test set."""
 RATIO_NOTE = f"""F1@0.5 of {BEST} as a share of that of {FULL}, which is told every nucleus; intervals as
 above."""
@@ -93,25 +100,15 @@ READINGS_NOTE = """In brackets: divided by F1@0.5, which is 0.88 in the paper's 
 68.47)."""
 
 
-def _with_lengths(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The tables, their encoders with the epochs of their runs, where these are not the same for all."""
-    trained = tables["table1"].dropna(subset=["encoder", "epochs"])
-    if trained["epochs"].nunique() < 2:
-        return dict(tables)
-    epochs = trained.set_index(["approach", "encoder"])["epochs"].astype(int).to_dict()
-    return {name: _told(table, epochs) if len(table) else table for name, table in tables.items()}
-
-
-def _told(table: pd.DataFrame, epochs: Mapping[tuple[str, str], int]) -> pd.DataFrame:
-    """A table whose encoders tell their epochs: of both sides, where a row compares two that differ."""
-    sides = [name for name in ("approach", "approach_a", "approach_b") if name in table]
-    encoders = []
-    for row in table.to_dict("records"):
-        keys = [(row[side], row["encoder"]) for side in sides]
-        lengths = list(dict.fromkeys(epochs[key] for key in keys if key in epochs))
-        said = " and ".join([*map(str, lengths[:-1]), many(lengths[-1], "epoch")]) if lengths else ""
-        encoders.append(f"{row['encoder']}, {said}" if said else row["encoder"])
-    return table.assign(encoder=encoders)
+def _cautions(differences: pd.DataFrame) -> list[str]:
+    """What the reader of the differences must know beside how they were made."""
+    said, images = [], differences["images"].max()
+    if differences["unlike"].any():
+        said.append(UNLIKE_NOTE)
+    if images < FEW_IMAGES:
+        few = "one image has no interval" if images == 1 else "intervals of so few say little"
+        said.append(f"**Test images: {images}**; {few}.")
+    return said
 
 
 def _claims(differences: pd.DataFrame, own: bool) -> list[list[str]]:
@@ -123,9 +120,11 @@ def _claims(differences: pd.DataFrame, own: bool) -> list[list[str]]:
         metric = "iou" if row["approach_b"] == "DeepLabV3" else leading
         if row["metric"] != metric:
             continue
-        value, sure = f"{100 * row['difference']:+.1f}", row["low"] > 0 or row["high"] < 0
+        value = f"{100 * row['difference']:+.1f}"
+        sure = (row["low"] > 0 or row["high"] < 0) and not row["unlike"]
+        interval = f"{100 * row['low']:+.1f} … {100 * row['high']:+.1f}"
         cells = [f"{_side(row, 'a')} − {_side(row, 'b')}", *_whose(row), METRIC_NAMES[metric]]
-        cells += [f"**{value}**" if sure else value, f"{100 * row['low']:+.1f} … {100 * row['high']:+.1f}"]
+        cells += [f"**{value}**" if sure else value, EMPTY if pd.isna(row["low"]) else interval]
         rows.append(cells if own else [*cells, _paper(row, metric)])
     return rows
 
@@ -160,6 +159,7 @@ def _ratios(differences: pd.DataFrame) -> list[list[str]]:
         for row in seeds.to_dict("records"):
             interval = f"{100 * row['low']:.0f} … {100 * row['high']:.0f} %"
             ratio = f"{100 * row['difference']:.0f} %"
+            interval = EMPTY if pd.isna(row["low"]) else interval
             rows.append([encoder, SCOPES[scope], f"{row['seed']:.0f}", ratio, interval])
         if len(seeds) > 1:
             rows.append(

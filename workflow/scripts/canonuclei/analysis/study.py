@@ -50,7 +50,6 @@ def study(
     counts = pd.DataFrame(
         [row for _, row in parts], columns=[*KEYS, "image", "look", "density", *PREDICTED_KINDS]
     )
-    # only canonical models have a grid
     return table.reindex(columns=FATES), counts
 
 

@@ -23,6 +23,7 @@ from .watershed import components, distance_watershed
 
 # What follows a run's name in its files of predictions; the longer first
 ENDINGS = ("whole.rle.json.gz", "grid32.rle.json.gz", "rle.json.gz", "whole.csv.gz", "csv.gz", "shape.json")
+AGAIN = "delete the run's files in nuclei/: the same command predicts it again"
 
 
 def score_run(
@@ -186,14 +187,14 @@ def _run_keys(settings: dict, path: Path) -> Row:
         told = told or ("instances" if model == "maskrcnn" else "masks")
         return {"supervision": told, "encoder": settings["encoder"], "seed": settings["seed"]}
     except KeyError as error:
-        raise InputError(path, f"lacks {error}", "predict again: rule `predict`") from None
+        raise InputError(path, f"lacks {error}", AGAIN) from None
 
 
 def _whole_number(settings: dict, key: str, path: Path) -> int:
     try:
         return int(settings[key])
     except (KeyError, TypeError, ValueError):
-        raise InputError(path, f"tells no {key}", "predict again: rule `predict`") from None
+        raise InputError(path, f"tells no {key}", AGAIN) from None
 
 
 def _read_nuclei_of(path: Path, tiles: str | Path) -> pd.DataFrame:
@@ -214,7 +215,7 @@ def _entries(
 
     def look_up(image: str, y: int, x: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if (image, y, x) not in tiles:
-            raise InputError(path, f"lacks tile {y}, {x} of image {image}", "predict again: rule `predict`")
+            raise InputError(path, f"lacks tile {y}, {x} of image {image}", AGAIN)
         return tile_masks(tiles[image, y, x], document["tile_size"])
 
     return look_up
@@ -230,10 +231,11 @@ def _by_ending(files: Sequence[str | Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in map(Path, files):
         if (ending := ending_of(file)) is None:
-            raise InputError(file, "not a file of predictions", "give the files that rule `predict` makes")
+            raise InputError(file, "not a file of predictions", "give the files of results/<dataset>/nuclei")
         found[ending] = file
+    run = next((file.name.removesuffix(f".{ending}") for ending, file in found.items()), "*")
     needed = ("csv.gz", "whole.csv.gz") if "shape.json" in found else ("rle.json.gz", "whole.rle.json.gz")
     for ending in needed:
         if ending not in found:
-            raise InputError(f"*.{ending}", "missing among the predictions", "predict again: rule `predict`")
+            raise InputError(f"{run}.{ending}", "missing among the predictions", AGAIN)
     return found

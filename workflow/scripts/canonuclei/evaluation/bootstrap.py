@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,17 @@ import pandas as pd
 from .pixels import dice, f1, iou, ratio
 from .scores import PIXELS, TP, summable
 
-METRICS = ("iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10", "count_mae")
-COLUMNS = ["approach_a", "approach_b", "encoder", "seed", "scope", "grid_a", "grid_b", "metric"]
+COLUMNS = ["approach_a", "approach_b", "encoder", "seed", "seed_b", "scope", "grid_a", "grid_b", "metric"]
 COLUMNS += ["difference", "low", "high", "images"]
-SUMS = [*PIXELS, "true_nuclei", "predicted_nuclei", *TP, "count_error", "counted"]
+MATCHES = ["true_nuclei", "predicted_nuclei", *TP]
+COUNTS = ["count_error", "counted"]
+SUMS = [*PIXELS, *MATCHES, *COUNTS]
+# Metrics by what they are made of: an image that lacks it (without instance labels, say) has no part in them
+GROUPS = (
+    (("iou", "dice"), PIXELS),
+    (("f1_50", "f1_mean_9", "f1_mean_10"), MATCHES),
+    (("count_mae",), COUNTS),
+)
 FULL = "Mask R-CNN"  # is told every nucleus
 RIVALS = ("Semantic+WS", "DeepLabV3+WS", "Otsu+WS", FULL)
 # The paper's own measure of what weak supervision costs: F1@0.5 as a share of full supervision's
@@ -27,7 +34,7 @@ def pooled_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
         sums: (..., len(SUMS)) sums over tiles or images, ordered as ``SUMS``; NaN what was not predicted.
 
     Returns:
-        ``METRICS`` → (...) fractions in 0…1; ``count_mae`` in nuclei a tile (or image).
+        Metric of ``GROUPS`` → (...) fractions in 0…1; ``count_mae`` in nuclei a tile (or image).
     """
     part = dict(zip(SUMS, np.moveaxis(np.asarray(sums, dtype=float), -1, 0), strict=True))
     scores = np.stack([f1(part[name], part["true_nuclei"], part["predicted_nuclei"]) for name in TP])
@@ -45,7 +52,8 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
     """The table of differences a − b between all claimed pairs whose two sides are there.
 
     Each resample draws images with replacement, the same for both sides, and pools again; the interval is
-    from the 2.5th to the 97.5th percentile. It speaks of other images like these, not of other seeds.
+    from the 2.5th to the 97.5th percentile. It speaks of other images like these, not of other seeds. One
+    image alone has no interval.
 
     Args:
         scores: the table of scores.
@@ -54,8 +62,9 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
 
     Returns:
         Columns ``COLUMNS``, in fractions; of ``count_mae`` in nuclei (a lower one is better); ``seed`` is
-        that of a, and of b if not a rival with one seed only. Beside ``FULL`` there is also ``RATIO``, whose
-        "difference" and interval are those of the ratio a / b of F1@0.5.
+        that of a, ``seed_b`` that of b; ``images``: how many have what the metric is made of, on both sides.
+        Beside ``FULL`` there is also ``RATIO``, whose "difference" and interval are those of the ratio a / b
+        of F1@0.5.
     """
     keys = ["approach", "encoder", "grid", "seed", "scope"]
     numbers = summable(scores).assign(grid=scores["grid"].fillna(0), seed=scores["seed"].fillna(-1))
@@ -66,28 +75,45 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
         first, second = (present[key].droplevel(keys) for key in (a, b))
         both = first.index.intersection(second.index)
         sums = [side.loc[both].to_numpy(dtype=float, na_value=np.nan) for side in (first, second)]
-        head = (a[0], b[0], a[1], a[3], a[4], a[2] or None, b[2] or None)
-        found = _intervals(*sums, resamples=resamples, seed=seed, with_ratio=b[0] == FULL)
-        rows += [(*head, metric, *numbers, len(both)) for metric, numbers in found.items()]
+        head = (a[0], b[0], a[1], a[3], b[3] if b[3] >= 0 else None, a[4], a[2] or None, b[2] or None)
+        for metrics, made_of in GROUPS:
+            of_these = [SUMS.index(name) for name in made_of]
+            known = np.all([np.isfinite(side[:, of_these]).all(axis=1) for side in sums], axis=0)
+            compared = {metric: (np.subtract, metric) for metric in metrics}
+            if b[0] == FULL and "f1_50" in metrics:
+                compared[RATIO] = (ratio, "f1_50")
+            found = _intervals(*(side[known] for side in sums), compared, resamples, seed)
+            rows += [(*head, metric, *numbers, known.sum()) for metric, numbers in found.items()]
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({"grid_a": "Int64", "grid_b": "Int64", "seed": "Int64"})
+    return table.astype(dict.fromkeys(("grid_a", "grid_b", "seed", "seed_b"), "Int64"))
 
 
 def _intervals(
-    a: np.ndarray, b: np.ndarray, resamples: int, seed: int, with_ratio: bool
+    a: np.ndarray,
+    b: np.ndarray,
+    compared: Mapping[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], str]],
+    resamples: int,
+    seed: int,
 ) -> dict[str, tuple[float, ...]]:
-    """Metric → difference, low, high of two (images, len(SUMS)) arrays; undefined metrics are left out."""
+    """Name → value, low, high of two (images, len(SUMS)) arrays; undefined ones are left out.
+
+    Args:
+        a, b: sums of each image; NaN only where no metric of ``compared`` needs them.
+        compared: name → how the metric of the two sides is compared, and which.
+        resamples, seed: of the draws.
+    """
+    if not len(a):
+        return {}
     random = np.random.default_rng(seed)
     drawn = random.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples).astype(float)
     whole = [pooled_metrics(side.sum(axis=0)) for side in (a, b)]
     spread = [pooled_metrics(drawn @ side) for side in (a, b)]
-    compared = {metric: (np.subtract, metric) for metric in METRICS}
-    if with_ratio:
-        compared[RATIO] = (ratio, "f1_50")
     found = {}
     for name, (compare, metric) in compared.items():
         value = float(compare(whole[0][metric], whole[1][metric]))
-        if np.isfinite(value):
+        if np.isfinite(value) and len(a) == 1:
+            found[name] = (value, np.nan, np.nan)
+        elif np.isfinite(value):
             low, high = np.nanpercentile(compare(spread[0][metric], spread[1][metric]), [2.5, 97.5])
             found[name] = (value, float(low), float(high))
     return found

@@ -22,7 +22,7 @@ PIXELS = ["intersection", "union", "true_pixels", "predicted_pixels"]
 LOOSE = [f"any_{side}_{k}" for k in LOOSE_THRESHOLDS for side in ("true", "predicted")]
 COLUMNS = [*KEYS, "scope", "image", "tile_y", "tile_x", "look"]
 COLUMNS += ["true_nuclei", "predicted_nuclei", *PIXELS, *TP, *LOOSE]
-_REMEDY = "remove it and make it again: rule `evaluate`"
+_REMEDY = "remove it: the same command makes it again"
 TEXTS = ("approach", "supervision", "encoder", "scope", "image", "look")
 
 

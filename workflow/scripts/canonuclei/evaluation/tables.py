@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..files import atomic_path
 from .aggregate import by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
 from .bootstrap import differences
-from .lengths import with_epochs
+from .lengths import with_epochs, with_epochs_of_both
 from .markdown import table1_markdown
 from .page import html_page
 from .scores import TP
@@ -27,7 +27,7 @@ def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str
     """
     tiles, whole = (scores[scores["scope"] == scope] for scope in ("tile", "whole"))
     if tiles.empty:
-        raise InputError("scores", "hold no tile", "score the runs again: rule `evaluate`")
+        raise InputError("scores", "hold no tile", "remove them: the same command scores the runs again")
     occurs = tiles["image"].isin(list(leave_out))
     return {
         "table1": pooled(tiles),
@@ -76,7 +76,8 @@ def write_tables(
     left_out = [image for image in leave_out if (images == image).any()]
     about = {**about, **unmatched(scores), "images": images.nunique(), "left_out": left_out}
     text = table1_markdown(tables, about)
-    for name, table in (tables | {"differences": differences(scores, resamples, seed)}).items():
+    tables["differences"] = with_epochs_of_both(differences(scores, resamples, seed), about["runs"])
+    for name, table in tables.items():
         with atomic_path(Path(folder) / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6f")
     for name, content in (("table1.md", text), ("table1.html", html_page(text))):

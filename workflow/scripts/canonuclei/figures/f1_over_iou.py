@@ -52,8 +52,7 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Curves by panel: each encoder's own models, each encoder's rivals, then the oracles.
 
     Of the canonical models the finest grid is drawn. The best of ours stands in every panel as the measure:
-    beside rivals that of their own encoder and as many epochs, where there is one; else the one of their own
-    encoder that was trained longest; else the first.
+    that of the panel's own encoder, where there is one; else the first.
     """
     plain = curves["encoder"].fillna("")
     curves = with_lengths(curves)
@@ -64,11 +63,13 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     canonical, oracle = curves["grid"].notna(), curves["approach"].str.startswith("Oracle")
     rival = curves[~canonical & ~oracle]
     ours = dict(list(curves[canonical].groupby("encoder", sort=False)))
-    panels = [(f"Ours, {encoder}", part) for encoder, part in ours.items()]
-    best = {encoder: part.query("approach == @BEST") for encoder, part in ours.items()}
+    best = dict(list(curves[curves["approach"] == BEST].groupby("plain", sort=False)))
     measure = next(iter(best.values()), curves.iloc[:0])
-    longest = sorted(best.values(), key=lambda part: part["epochs"].max() if "epochs" in part else 0)
-    near = {name: part for part in longest for name in part["plain"].unique()}
+    panels = []
+    for encoder, part in ours.items():
+        has_best = BEST in set(part["approach"])
+        beside = [] if has_best else [best.get(part["plain"].iloc[0], measure)]
+        panels.append((f"Ours, {encoder}", pd.concat([part, *beside])))
     trained, untrained = rival[rival["encoder"] != ""], rival[rival["encoder"] == ""]
     encoders = dict.fromkeys([*ours, *trained["encoder"]])
     several = len(encoders) > 1
@@ -77,8 +78,7 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         if part.empty:
             continue
         title = f"Rivals, {encoder}" if several else "Rivals"
-        ours_beside = best.get(encoder, near.get(part["plain"].iloc[0], measure))
-        panels.append((title, pd.concat([part, untrained, ours_beside])))
+        panels.append((title, pd.concat([part, untrained, best.get(part["plain"].iloc[0], measure)])))
     if trained.empty and len(untrained):
         panels.append(("Rivals", pd.concat([untrained, measure])))
     if oracle.any():

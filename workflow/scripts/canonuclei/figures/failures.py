@@ -41,13 +41,13 @@ MEANING = {
 }
 
 
-def draw_failures(table: pd.DataFrame, found: Sequence[Example], approach: str, simulated: bool) -> Figure:
+def draw_failures(table: pd.DataFrame, found: Sequence[Example], whose: str, simulated: bool) -> Figure:
     """Bars above, pictures below.
 
     Args:
         table: of ``analysis.study.failure_table``.
         found: of ``analysis.examples.examples``.
-        approach: whose examples they are.
+        whose: examples they are: an approach, and of which run.
         simulated: whether the images are.
     """
     rows = table[table["by"] == "all"]
@@ -68,7 +68,7 @@ def draw_failures(table: pd.DataFrame, found: Sequence[Example], approach: str, 
             axes.text(0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes, color=GREY)
             continue
         _picture(axes, example)
-    note = f"pictures: {math_label(approach)}; blue true, orange dashed predicted, thick the one it is about"
+    note = f"pictures: {math_label(whose)}; blue true, orange dashed predicted, thick the one it is about"
     add_note(figure, data_note(simulated, note))
     return figure
 

@@ -79,7 +79,7 @@ def draw_figure1(
     followed = follow(nuclei, tile, tiles.size)
     _draw_encoder(canvas, tiles, index, nuclei, followed, channels, stride)
     cells = tiles.size // stride
-    _draw_parameters(canvas, followed, per_cell * cells**2)
+    _draw_parameters(canvas, followed, per_cell * cells**2, nuclei.threshold)
     canvas.arrow((9.55, 3.98), (9.55, 3.6), (1.8, 3.6), (1.8, 3.26))
     _draw_grids(canvas, nuclei, followed, tiles.size)
     _draw_shape(canvas, nuclei)
@@ -88,7 +88,7 @@ def draw_figure1(
     name = fitted_name(tile["image_id"], NAME)
     source = f"tile of {name} at row {tile['tile_y']}, column {tile['tile_x']}"
     model = f"model {nuclei.label}, encoder {nuclei.encoder}, seed {nuclei.seed}"
-    note = data_note(simulated, source, model, "outlines at ½")
+    note = data_note(simulated, source, model, f"outlines at {_told(nuclei.threshold)}")
     canvas.text(0.2, 0.13, note, ha="left", fontsize=8, color="#555555", parse_math=False)
     return canvas.figure
 
@@ -139,7 +139,11 @@ def _draw_features(canvas: Canvas, x: float, y: float) -> None:
         canvas.back.plot([x, x + side], [y + offset] * 2, color="#9DB4C8", linewidth=0.5)
 
 
-def _draw_parameters(canvas: Canvas, followed: Followed, number: int) -> None:
+def _told(threshold: float) -> str:
+    return "½" if threshold == 0.5 else f"{threshold:g}"
+
+
+def _draw_parameters(canvas: Canvas, followed: Followed, number: int, threshold: float) -> None:
     left, top, step = 7.4, 6.02, 0.52
     columns = (0.2, 1.42, 2.7, 3.7)
     canvas.text(9.55, 6.5, f"Parameters of N = {number} instances", weight="bold")
@@ -152,9 +156,10 @@ def _draw_parameters(canvas: Canvas, followed: Followed, number: int) -> None:
         _matrix(canvas, left + 1.42, y, [[row["l11"], 0.0], [row["l21"], row["l22"]]])
         _matrix(canvas, left + 2.7, y, [[row["t1"]], [row["t2"]]])
         canvas.text(left + 3.7, y, f"{row['p']:.3f}", fontsize=8.5)
-    last = f"⋮   {followed.present} of them present, the others without a pixel at p(s) p(z) ≥ ½"
+    limit = _told(threshold)
+    last = f"⋮   {followed.present} of them present, the others without a pixel at p(s) p(z) ≥ {limit}"
     if not followed.present:
-        last = "no instance is present: p(s) p(z) < ½ everywhere"
+        last = f"no instance is present: p(s) p(z) < {limit} everywhere"
     canvas.text(left + 2.15, 4.14, last, fontsize=8, color="#555555")
 
 

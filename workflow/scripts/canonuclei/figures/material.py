@@ -20,6 +20,7 @@ from ..models.transform import grid_points
 from ..nuclei.outline import outlines, sample_field
 from ..nuclei.rows import nuclei_masks
 from ..nuclei.tables import read_nuclei, read_shape
+from ..words import many
 
 MARGIN = 1.2  # room around a shape
 FEW = 8  # nuclei in the tile of Figure 1: enough to see touching ones, few enough to follow
@@ -35,6 +36,7 @@ class Nuclei:
     label: str
     encoder: str
     seed: int
+    epochs: int | None = None
 
     def of_tile(self, tile: pd.Series) -> pd.DataFrame:
         """Rows of one tile (a row of tiles.csv), by falling p(z)."""
@@ -46,16 +48,19 @@ class Nuclei:
         return self.table[own].sort_values(["p", "id"], ascending=[False, True])
 
 
-def load_nuclei(table: str | Path, shape: str | Path) -> Nuclei:
-    """Read a run's table of nuclei and its shape."""
+def load_nuclei(table: str | Path, shape: str | Path, epochs: int | None = None) -> Nuclei:
+    """Read a run's table of nuclei and its shape; ``epochs``: how long it was trained, to be told."""
     learned, about = read_shape(shape)
     names = (about["label"], about["encoder"], int(about["seed"]))
-    return Nuclei(read_nuclei(table), learned, float(about["threshold"]), *names)
+    return Nuclei(read_nuclei(table), learned, float(about["threshold"]), *names, epochs)
 
 
 def tell_runs(models: Sequence[Nuclei]) -> str:
-    """Encoder and seed of the models, once where they share them."""
-    said = {model.label: f"encoder {model.encoder}, seed {model.seed}" for model in models}
+    """Encoder, seed and epochs of the models, once where they share them."""
+    said = {}
+    for model in models:
+        length = "" if model.epochs is None else f", {many(model.epochs, 'epoch')}"
+        said[model.label] = f"encoder {model.encoder}, seed {model.seed}{length}"
     if len(set(said.values())) == 1:
         return next(iter(said.values()))
     return "; ".join(f"{label}: {text}" for label, text in said.items())

@@ -19,13 +19,13 @@ SCATTERED = {
 }
 
 
-def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, approach: str, simulated: bool) -> Figure:
+def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, whose: str, simulated: bool) -> Figure:
     """Area and axes as scatter plots, errors of orientation and centre as histograms.
 
     Args:
         pairs: fates of the nuclei that one approach found (``analysis.study.FATES``).
         errors: its rows of ``analysis.study.measurement_table``.
-        approach: its name.
+        whose: the approach, and of which run.
         simulated: whether the images are.
     """
     figure, panels = plt.subplots(1, 5, figsize=(11.5, 2.7), layout="constrained")
@@ -49,10 +49,9 @@ def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, approach: str, 
         turned, off = (told.loc[name, "median_error"] for name in ("orientation", "centroid"))
         _tell(panels[3], f"{len(long):,} long\nones, median\n|error| {turned:.1f}°")
         _tell(panels[4], f"median {off:.1f} px", right=True)
-    note = (
-        f"{len(pairs):,} nuclei of whole images that {math_label(approach)} found (IoU ≥ ½); bias: median of"
-    )
-    add_note(figure, data_note(simulated, f"{note} predicted / true − 1; spread: half of what holds 68 %"))
+    of_whom = f"{len(pairs):,} nuclei of whole images that {math_label(whose)}, found (IoU ≥ ½)"
+    note = "bias: median of predicted / true − 1; spread: half of what holds 68 %"
+    add_note(figure, data_note(simulated, of_whom, note))
     return figure
 
 
