@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,9 @@ def analysis_page(
         heads = ["a − b", "encoder", "seed", "metric", "difference", "95 %", *([] if own else ["paper"])]
         parts += [
             "## What is claimed, and what came out",
-            " ".join([CLAIMS_NOTE, *_cautions(differences), *([] if own else [PAPER_NOTE])]),
+            textwrap.fill(
+                " ".join([CLAIMS_NOTE, *_cautions(differences), *([] if own else [PAPER_NOTE])]), 104
+            ),
         ]
         parts.append(markdown_table(heads, rows, 4))
     if rows := _ratios(differences):

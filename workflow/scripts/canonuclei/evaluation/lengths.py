@@ -77,5 +77,6 @@ def with_lengths_of_both(differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def differ(differences: pd.DataFrame) -> pd.Series:
-    """Whether the two sides of each difference were trained for different numbers of epochs."""
-    return differences["epochs_a"].ne(differences["epochs_b"]).fillna(False).astype(bool)
+    """Whether both sides of each difference were trained, and for different numbers of epochs."""
+    a, b = (differences[name].astype("Float64") for name in ("epochs_a", "epochs_b"))
+    return a.ne(b).fillna(False).astype(bool)
