@@ -251,7 +251,7 @@ def test_figures_of_two_runs_tell_their_epochs(full):
     assert told == "Ours: encoder tiny, seed 0, 10 epochs; Ours+L_cnt: encoder tiny, seed 0, 50 epochs"
 
 
-def test_rivals_stand_beside_our_best_of_their_own_encoder_and_length():
+def test_rivals_stand_beside_our_best_of_their_own_encoder():
     rows = [
         *(("Ours+L_cnt+P", encoder, 128, epochs) for encoder, epochs in (("lite", 50), ("resnet50", 8))),
         ("Semantic+WS", "lite", None, 50),
