@@ -48,10 +48,10 @@ def train(folder: Path, *kill: object) -> None:
     script("train").main(run, settings(), folder / "tiles", None, folder / "run", 1, "code")
 
 
-def predict(folder: Path, *kill: object) -> None:
+def predict(folder: Path, *kill: object, run: str = "r") -> None:
     """The rule's script."""
     names = ("csv.gz", "whole.csv.gz", "shape.json", "grid32.rle.json.gz")
-    outputs = [folder / "nuclei" / f"r.{name}" for name in names]
+    outputs = [folder / "nuclei" / f"{run}.{name}" for name in names]
     prediction = settings()["prediction"]
     if kill:
         kill_after(*kill)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from canonuclei.evaluation.approaches import ending_of
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
 from canonuclei.nuclei.rle_file import write_rle
@@ -48,7 +49,9 @@ def main(
     header = {"label": label, **{key: described[key] for key in DESCRIPTION}}
     for name in ("test", "whole"):
         batches = Batches(tiles / name, settings, instances=False, counts=False, masks=False)
-        stem = outputs[0].name.split(".")[0] + (".whole" if name == "whole" else "")
+        # a variant's name may have dots
+        run = outputs[0].name.removesuffix(f".{ending_of(outputs[0])}")
+        stem = f"{run}.whole" if name == "whole" else run
         if described["model"] == "canonical":
             _write_canonical(model, batches, settings, header, outputs[0].parent, stem, name == "test")
         else:

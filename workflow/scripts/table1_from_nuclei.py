@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def runs_of(published: Path) -> dict[str, list[Path]]:
     """Run → its files among the published predictions, in ``published/nuclei``."""
     runs: dict[str, list[Path]] = {}
-    for file in sorted((published / "nuclei").glob("*")):
+    for file in sorted((published / "nuclei").glob("[!.]*")):
         if (ending := ending_of(file)) is not None:
             runs.setdefault(file.name.removesuffix(f".{ending}"), []).append(file)
     if not runs:
