@@ -69,7 +69,9 @@ def results(tmp_path_factory) -> Path:
         nuclei = nuclei_table(table, lower, random.uniform(-2, 2, (*count, 2)), p, shape, tile_size=SIZE)
         write_nuclei(folder / "nuclei" / f"{RUN}{ending}.csv.gz", nuclei)
     write_shape(
-        folder / "nuclei" / f"{RUN}.shape.json", shape, {**about, "threshold": 0.5, "tile_size": SIZE}
+        folder / "nuclei" / f"{RUN}.shape.json",
+        shape,
+        {**about, "threshold": 0.5, "merge_overlap": 0.5, "tile_size": SIZE},
     )
     tiles = read_tiles(folder / "tiles" / "test", instances=True)
     entries = [
@@ -114,6 +116,8 @@ def test_published_files_give_the_same_tables(results: Path) -> None:
     published = results.parent / "published" / "mine"
     publish(predictions(results), results, published)
     (published / "config.yaml").write_text(yaml.safe_dump(config))
+    # what a process that was killed while it published leaves
+    (published / "nuclei" / ".partial-0123-other.whole.csv.gz").write_bytes(b"cut")
     again = results / "from_nuclei"
     other = {**about_config(config), "dataset": "other"}
     evaluation = {**config["evaluation"], "bootstrap": 5}

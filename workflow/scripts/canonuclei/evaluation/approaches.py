@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,8 @@ def canonical_predictions(paths: dict[str, Path], truth: GroundTruth, whole: str
     """
     shape, settings = read_shape(paths["shape.json"])
     # proven here, before processes are forked
-    fused, threshold, label = FusedShape.proven(shape), settings["threshold"], settings["label"]
+    fused = FusedShape.proven(shape)
+    threshold, overlap, label = _told(settings, paths["shape.json"], "threshold", "merge_overlap", "label")
     keys = _run_keys(settings, paths["shape.json"])
     fine = keys | {"grid": _whole_number(settings, "tile_size", paths["shape.json"])}
     approaches = ((False, label), (True, f"{label}+P"))
@@ -102,7 +104,7 @@ def canonical_predictions(paths: dict[str, Path], truth: GroundTruth, whole: str
             yield coarse(frame)
         frame, own = truth.whole(image), whole_tiles[whole_tiles["image_id"] == image]
         for merged, approach in approaches:
-            stitched = stitch(of_whole.get(image, nothing), own, fused, threshold, merged)
+            stitched = stitch(of_whole.get(image, nothing), own, fused, threshold, merged, overlap=overlap)
             masks = drop_empty(csr_array(stitched.masks))
             yield Predicted(3, fine | {"approach": approach}, frame, masks)
 
@@ -134,9 +136,9 @@ def rival_predictions(
     Plain, +CC and +WS of a semantic one; instances of Mask R-CNN.
     """
     document = read_rle(path)
-    keys, label = _run_keys(document, path), document["label"]
-    semantic = document["model"] != "maskrcnn"
-    methods = _semantic_methods(document, distance)
+    keys, (label, model) = _run_keys(document, path), _told(document, path, "label", "model")
+    semantic = model != "maskrcnn"
+    methods = _semantic_methods(label, model, distance) if semantic else {}
     entries, table = _entries(path, document), read_table(whole)
     whole_entries = _entries(whole_path, read_rle(whole_path))
 
@@ -164,13 +166,12 @@ def rival_predictions(
     return of_image
 
 
-def _semantic_methods(document: dict, distance: int) -> dict[str, Callable[[np.ndarray], np.ndarray] | None]:
+def _semantic_methods(
+    label: str, model: str, distance: int
+) -> dict[str, Callable[[np.ndarray], np.ndarray] | None]:
     """Approach → how instances are found in the binary mask; None is the plain row of pixels."""
-    if document["model"] == "maskrcnn":
-        return {}
-    label = document["label"]
     # The plain pixel row is the paper's DeepLabV3; for the semantic network any of its rows has it
-    plain = {label: None} if document["model"] == "deeplabv3" else {}
+    plain = {label: None} if model == "deeplabv3" else {}
     return plain | {
         f"{label}+CC": components,
         f"{label}+WS": lambda mask: distance_watershed(mask, distance),
@@ -179,13 +180,19 @@ def _semantic_methods(document: dict, distance: int) -> dict[str, Callable[[np.n
 
 def _run_keys(settings: dict, path: Path) -> Row:
     """The columns that say which run it is; ``supervision`` is told by the file, or by its model."""
+    told = settings.get("supervision")
+    model = settings.get("model", "canonical")
+    if told is None and model == "canonical":
+        told = "masks+counts" if float(_told(settings, path, "alpha")[0]) > 0 else "masks"
+    told = told or ("instances" if model == "maskrcnn" else "masks")
+    encoder, seed = _told(settings, path, "encoder", "seed")
+    return {"supervision": told, "encoder": encoder, "seed": seed}
+
+
+def _told(settings: dict, path: Path, *keys: str) -> list[Any]:
+    """What a file of predictions says of its run, by keys that it must have."""
     try:
-        told = settings.get("supervision")
-        model = settings.get("model", "canonical")
-        if told is None and model == "canonical":
-            told = "masks+counts" if float(settings["alpha"]) > 0 else "masks"
-        told = told or ("instances" if model == "maskrcnn" else "masks")
-        return {"supervision": told, "encoder": settings["encoder"], "seed": settings["seed"]}
+        return [settings[key] for key in keys]
     except KeyError as error:
         raise InputError(path, f"lacks {error}", AGAIN) from None
 

@@ -30,8 +30,9 @@ def own_nuclei(nuclei: Nuclei, whole: pd.DataFrame, image: str) -> pd.DataFrame:
         image: the image's id.
     """
     rows = nuclei.table[nuclei.table["image"] == image]
-    kept = stitch(rows, whole[whole["image_id"] == image], nuclei.shape, nuclei.threshold, merged=True).ids
-    return rows[rows["id"].isin(kept)]
+    tiles = whole[whole["image_id"] == image]
+    kept = stitch(rows, tiles, nuclei.shape, nuclei.threshold, merged=True, overlap=nuclei.overlap)
+    return rows[rows["id"].isin(kept.ids)]
 
 
 def draw_ellipses(

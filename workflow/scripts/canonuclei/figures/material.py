@@ -28,11 +28,12 @@ FEW = 8  # nuclei in the tile of Figure 1: enough to see touching ones, few enou
 
 @dataclass(frozen=True)
 class Nuclei:
-    """A run's predictions: the table of nuclei and the canonical shape that they are drawn with."""
+    """A run's nuclei, and what they are drawn with: the shape, the threshold, the overlap of +P."""
 
     table: pd.DataFrame
     shape: ShapeMLP
     threshold: float
+    overlap: float
     label: str
     encoder: str
     seed: int
@@ -51,8 +52,9 @@ class Nuclei:
 def load_nuclei(table: str | Path, shape: str | Path, epochs: int | None = None) -> Nuclei:
     """Read a run's table of nuclei and its shape; ``epochs``: how long it was trained, to be told."""
     learned, about = read_shape(shape)
-    names = (about["label"], about["encoder"], int(about["seed"]))
-    return Nuclei(read_nuclei(table), learned, float(about["threshold"]), *names, epochs)
+    settings = float(about["threshold"]), float(about["merge_overlap"])
+    names = about["label"], about["encoder"], int(about["seed"])
+    return Nuclei(read_nuclei(table), learned, *settings, *names, epochs)
 
 
 def tell_runs(models: Sequence[Nuclei]) -> str:
