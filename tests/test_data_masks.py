@@ -126,6 +126,10 @@ def test_smoothed_edges_are_no_labels(tmp_path):
 def test_one_nucleus_or_none_may_be_either(tmp_path):
     assert read_mask(drawn(tmp_path / "a.tif", (LABELS == 1).astype(np.uint8))).kind == "either"
     assert read_mask(drawn(tmp_path / "b.tif", np.zeros((30, 30), np.uint8))).kind == "either"
+    # a crop of a label image keeps the nucleus's number; 255 is how a mask is drawn
+    for number, kind in ((37, "either"), (255, "binary"), (65535, "binary")):
+        mask = read_mask(drawn(tmp_path / "c.tif", (number * (LABELS == 1)).astype(np.uint16)))
+        assert (mask.kind, mask.labels.max()) == (kind, 1)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ COMPACT = 0.3
 GAPS = 4
 # Of a two-valued mask whose edges were smoothed, this part of the pixels has one of the two values still
 TWO_VALUED = 0.8
+# What programs write for "nucleus" in a mask of 8 or 16 bit; any other number may be one nucleus's label
+DRAWN = (255, 65535)
 # Of most values or regions: the rest may be specks, or nuclei that were drawn carelessly
 MOST = 0.8
 
@@ -112,8 +114,9 @@ def _two_valued(values: np.ndarray, found: np.ndarray, notes: list[str]) -> Mask
         notes.append(f"values {found[0]:g} and {found[-1]:g}: the lower is taken for background")
     if inside.mean() > MOSTLY:
         notes.append(f"{inside.mean():.0%} of it is foreground: is it inverted?")
-    # 0 and 1 with one nucleus can be a label image as well; 0 and 255 can not
-    single = found[-1] <= 1 and ndimage.label(inside, CONNECTED)[1] <= 1
+    # one nucleus of any number can be a label image as well, but for the numbers that masks are drawn with
+    number = found[0] == 0 and found[-1] == np.rint(found[-1]) and found[-1] not in DRAWN
+    single = number and ndimage.label(inside, CONNECTED)[1] <= 1
     return Mask(inside.astype(np.int32), "either" if single else "binary", tuple(notes))
 
 
