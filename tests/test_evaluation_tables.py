@@ -1,5 +1,7 @@
 """From tiles and prediction files to rows of scores, intervals and tables."""
 
+import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -102,8 +104,8 @@ def test_a_perfect_rival_scores_one(sets, tmp_path: Path, model, label, approach
 
 
 @pytest.fixture(scope="module")
-def canonical(sets, tmp_path_factory) -> pd.DataFrame:
-    """A canonical run that predicts every nucleus of a tile as a disc, and once more a smaller one in it."""
+def predicted(sets, tmp_path_factory) -> list[Path]:
+    """A canonical run's files: every nucleus of a tile as a disc, and once more a smaller one in it."""
     folder = tmp_path_factory.mktemp("nuclei")
     torch.manual_seed(0)
     shape = ShapeMLP(noise=0.0, sharpness=60.0)
@@ -125,11 +127,15 @@ def canonical(sets, tmp_path_factory) -> pd.DataFrame:
                     t[index, n], p[index, n] = -lower[index, n] @ centre, 0.99
                     n += 1
         write_nuclei(folder / f"r{ending}.csv.gz", nuclei_table(table, lower, t, p, shape))
-    described = {"label": "Ours", "encoder": "tiny", "seed": 0, "supervision": "masks", "threshold": 0.5}
-    write_shape(folder / "r.shape.json", shape, {**described, "tile_size": 128})
-    return score_run(
-        [folder / name for name in ("r.csv.gz", "r.whole.csv.gz", "r.shape.json")], *sets, distance=5
-    )
+    described = {"label": "Ours", "encoder": "tiny", "seed": 0, "supervision": "masks"}
+    described |= {"threshold": 0.5, "merge_overlap": 0.5, "tile_size": 128}
+    write_shape(folder / "r.shape.json", shape, described)
+    return [folder / name for name in ("r.csv.gz", "r.whole.csv.gz", "r.shape.json")]
+
+
+@pytest.fixture(scope="module")
+def canonical(sets, predicted) -> pd.DataFrame:
+    return score_run(predicted, *sets, distance=5)
 
 
 def test_merging_repairs_doubled_nuclei(canonical) -> None:
@@ -141,6 +147,20 @@ def test_merging_repairs_doubled_nuclei(canonical) -> None:
     assert (canonical["supervision"] == "masks").all() and (canonical["grid"] == 128).all()
 
 
+def test_whole_images_are_merged_as_the_run_says(sets, predicted, canonical, tmp_path: Path) -> None:
+    table, whole, shape = (Path(shutil.copy(file, tmp_path)) for file in predicted)
+    told = json.loads(shape.read_text())
+    # more than any share of a nucleus: none joins another
+    shape.write_text(json.dumps(told | {"merge_overlap": 1.01}))
+    scores = score_run([table, whole, shape], *sets, distance=5)
+    plain, merged = pooled(scores[scores["scope"] == "whole"])["fp"]
+    assert plain == merged == pooled(canonical[canonical["scope"] == "whole"])["fp"].iloc[0]
+    for key in ("threshold", "merge_overlap", "label", "encoder"):
+        shape.write_text(json.dumps({name: value for name, value in told.items() if name != key}))
+        with pytest.raises(InputError, match=f"lacks '{key}'"):
+            score_run([table, whole, shape], *sets, distance=5)
+
+
 def test_references_and_label_images(sets, tmp_path: Path) -> None:
     references = score_references(sets[0], distance=5)
     assert pooled(references)["f1_50"].min() > 0.99
@@ -149,6 +169,25 @@ def test_references_and_label_images(sets, tmp_path: Path) -> None:
     scores = score_labels(tmp_path, "Other tool", *sets[:1])
     assert pooled(scores)["f1_mean_10"].tolist() == [1.0]
     assert set(scores["scope"]) == {"tile", "whole"}
+
+
+def test_label_images_of_images_that_were_rescaled(sets, tmp_path: Path) -> None:
+    """Tiles of half the size: another tool's labels have the images' own, or that of the tiles."""
+    test = tmp_path / "test"
+    shutil.copytree(sets[0], test)
+    table = pd.read_csv(test / "tiles.csv").assign(scale=0.5)
+    table.to_csv(test / "tiles.csv", index=False)
+    twice = {name: np.kron(labelled(name), np.ones((2, 2), int)) for name in SIZES}
+    folder = tmp_path / "tool"
+    folder.mkdir()
+    for name, labels in twice.items():
+        imsave(folder / f"{name}.TIF", labels.astype(np.uint16), check_contrast=False)
+        # a preview beside it is not what is read
+        imsave(folder / f"{name}.png", np.zeros((5, 5, 3), np.uint8), check_contrast=False)
+    assert pooled(score_labels(folder, "Other tool", test))["f1_mean_10"].tolist() == [1.0]
+    imsave(folder / "b.TIF", np.ones((19, 19), np.uint16), check_contrast=False)
+    with pytest.raises(InputError, match=r"19×19 px, the image, rescaled by 0\.5, has"):
+        score_labels(folder, "Other tool", test)
 
 
 def test_fates_where_nothing_was_trained(sets) -> None:

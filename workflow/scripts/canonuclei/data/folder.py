@@ -18,7 +18,7 @@ from .looks import look
 from .manifest import pixel_digest
 from .masks import Mask, read_mask
 from .pieces import components
-from .reader import Picture, read_picture, rescaled, to_rgb8
+from .reader import Picture, nearest, read_picture, rescaled, to_rgb8
 from .scaling import scale_factor
 
 SUBSET = "folder"
@@ -127,13 +127,7 @@ def _read(source: Source, stem: str) -> tuple[Picture, Mask]:
 def _scaled(rgb: np.ndarray, labels: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Image and labels at the networks' scale; a label's pixels are the nearest ones."""
     small = rescaled(rgb, scale)
-    if small.shape[:2] == labels.shape:
-        return small, labels
-    rows, columns = (
-        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
-        for new, old in zip(small.shape[:2], labels.shape, strict=True)
-    )
-    return small, labels[np.ix_(rows, columns)]
+    return small, labels if small.shape[:2] == labels.shape else nearest(labels, small.shape[:2])
 
 
 def _row(source: Source, stem: str, picture: Picture, mask: Mask) -> dict[str, Any]:

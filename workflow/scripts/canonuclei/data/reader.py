@@ -112,11 +112,26 @@ def to_rgb8(picture: Picture, channel: int | str | None = None) -> np.ndarray:
 
 def rescaled(rgb: np.ndarray, scale: float) -> np.ndarray:
     """A uint8 image (H, W, 3) or (H, W) with its sides times ``scale`` (at least 1), smoothed if shrunk."""
-    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
+    height, width = scaled_shape(rgb.shape[:2], scale)
     if (height, width) == rgb.shape[:2]:
         return rgb
     # Pillow's filter is as wide as the shrinking asks for, and works on bytes: no copy in floats
     return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def scaled_shape(shape: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) times ``scale``, in whole pixels and at least 1."""
+    height, width = (max(1, round(side * scale)) for side in shape)
+    return height, width
+
+
+def nearest(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Labels (H, W) at another size: a pixel has the label of the nearest one, so that none are mixed."""
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
+        for new, old in zip(shape, labels.shape, strict=True)
+    )
+    return labels[np.ix_(rows, columns)]
 
 
 def _chosen(picture: Picture, channel: int | str | None) -> slice:
