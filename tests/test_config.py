@@ -48,6 +48,19 @@ def test_committed_configs_are_valid(name: str):
 
 BAD = [
     ("prediction/keep_presence", 0.6, "prediction.keep_presence: above prediction.threshold"),
+    (
+        "variants/ours/prediction",
+        {"keep_presence": 0.6},
+        "variants.ours.prediction.keep_presence: above variants.ours.prediction.threshold",
+    ),
+    (
+        "evaluation/labels",
+        {"Tool [2D]": "tool"},
+        "evaluation.labels: 'Tool [2D]' does not fit (A name without",
+    ),
+    ("evaluation/labels", {"{x}": "tool"}, "evaluation.labels: '{x}' does not fit"),
+    ("evaluation/labels", {"Otsu+WS": "tool"}, "evaluation.labels.Otsu+WS: 'Otsu+WS' is what a row"),
+    ("evaluation/labels", {"Ours+P": "tool"}, "evaluation.labels.Ours+P: 'Ours+P' is what a row"),
     ("variants/ours/label", "Ours+L_cnt+P", "variants.ours.label: 'Ours+L_cnt+P' is what a row"),
     ("encoder/weights", {"resnet50": "none"}, "encoder.weights.efficientnet-lite0: is missing"),
     ("training/epoch", 3, "training.epoch: unknown key (did you mean 'epochs'?)"),

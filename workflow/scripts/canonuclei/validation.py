@@ -123,6 +123,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
             "figures.encoder", f"no run has the encoder {config['figures']['encoder']!r}", "name one of runs"
         )
     yield from _only_faults(config)
+    yield from _presence_faults(config["prediction"], "prediction")
     labels: dict[str, str] = {}
     for name, variant in variants.items():
         where = f"variants.{name}"
@@ -137,6 +138,9 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
             problem = f"{variant['label']!r} is also the label of {labels[variant['label']]!r}"
             yield InputError(f"{where}.label", problem, "give each variant a label of its own")
         labels[variant["label"]] = name
+        yield from _presence_faults(
+            config["prediction"] | variant.get("prediction", {}), f"{where}.prediction"
+        )
         yield from _settings_faults({**variant, "where": f"{where}."}, config)
     yield from _settings_faults({**config, "where": ""}, config)
     if config["segment"]["scale"] is not None and config["segment"]["diameter"] is not None:
@@ -150,11 +154,19 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
     for encoder in {run["encoder"] for run in config["runs"]} - {"tiny"}:
         if isinstance(weights, Mapping) and encoder not in weights:
             yield InputError(f"encoder.weights.{encoder}", "is missing", "say imagenet or none: a run has it")
-    if config["prediction"]["keep_presence"] > config["prediction"]["threshold"]:
-        problem = "above prediction.threshold, so nuclei that are present would be left out"
-        yield InputError("prediction.keep_presence", problem, "0.05 is the default")
+    for name in config["evaluation"]["labels"]:
+        if name in REFERENCES or any(name in {label, *(label + end for end in ENDS)} for label in labels):
+            problem = f"{name!r} is what a row of the table is called already"
+            yield InputError(f"evaluation.labels.{name}", problem, "name it otherwise")
     if config["tiles"]["whole_overlap"] >= config["tiles"]["size"]:
         yield InputError("tiles.whole_overlap", "not smaller than tiles.size", "64 is the default")
+
+
+def _presence_faults(prediction: Mapping[str, Any], where: str) -> Iterator[InputError]:
+    """Nuclei that are present must be among those that are kept."""
+    if prediction["keep_presence"] > prediction["threshold"]:
+        problem = f"above {where}.threshold, so nuclei that are present would be left out"
+        yield InputError(f"{where}.keep_presence", problem, "0.05 is the default")
 
 
 def _lengths_faults(config: Mapping[str, Any]) -> Iterator[InputError]:
