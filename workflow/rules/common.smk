@@ -43,6 +43,14 @@ wildcard_constraints:
     run="|".join(map(re.escape, RUNS)),
 
 
+# Code that reads the picture files of people and other tools
+PICTURES = tuple(
+    f"data/{name}.py"
+    for name in (
+        *("images", "listing", "pixel_size", "png_structure"),
+        *("reader", "tiff", "tiff_structure"),
+    )
+)
 TRAINING_CODE = (
     "../train.py",
     "inputs.py",

@@ -9,8 +9,11 @@ with one_line_errors():
 READING = tuple(f"data/{name}.py" for name in ("archives", "images", "png_structure", "rle", "zip_files"))
 # The same for images of one's own
 OWN = (
-    *(f"data/{name}.py" for name in ("folder", "folder_remarks", "masks", "pieces", "pixel_size", "scaling")),
-    *(f"data/{name}.py" for name in ("reader", "images", "png_structure", "tiff", "tiff_structure")),
+    *(
+        f"data/{name}.py"
+        for name in ("folder", "folder_remarks", "folder_tables", "masks", "pieces", "scaling")
+    ),
+    *PICTURES,
 )
 if FOLDER:
     READING = OWN

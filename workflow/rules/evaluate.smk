@@ -124,7 +124,12 @@ rule score_labels:
     threads: workflow.cores
     params:
         folder=lookup(within=config, dpath="evaluation/labels/{name}"),
-        code=code_digest("../score_labels.py", "evaluation/labels.py", *SCORING),
+        code=code_digest(
+            "../score_labels.py",
+            "evaluation/labels.py",
+            *PICTURES,
+            *SCORING,
+        ),
     message:
         "Scoring the label images of {wildcards.name}"
     script:

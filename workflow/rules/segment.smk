@@ -62,10 +62,8 @@ rule segment_images:
             "explain",
             "nuclei",
             "inputs.py",
-            *(
-                f"data/{name}.py"
-                for name in ("reader", "source", "tiff", "images", "pixel_size", "placement")
-            ),
+            *(f"data/{name}.py" for name in ("looks", "placement", "source")),
+            *PICTURES,
             *(
                 f"models/{name}.py"
                 for name in ("canonical", "depthwise", "encoders", "registry", "shape", "transform")

@@ -27,10 +27,10 @@ class Segmentation:
             higher p(z) has the pixel (of equal ones the one with the lower id).
         nuclei: a row a nucleus; ``table.columns_of`` lists the columns. ``id`` is the candidate's, the
             same at every threshold, so numbers may be missing.
-        candidates: ``nuclei.rows.PARAMETERS`` of every instance with p(z) ≥ ``keep`` that the tile which
-            owns its centre placed; tile frames in pixels of the image (fractions, where it was rescaled);
-            ``group`` is the nucleus that it became or joined, <NA> where none; and, if it was asked for,
-            ``disagreement`` of those that were nuclei then.
+        candidates: ``nuclei.rows.PARAMETERS`` of every instance with p(z) ≥ ``keep`` whose centre lies
+            in its tile's own part of the image, or beside it within a margin; tile frames in pixels of the
+            image (fractions, where it was rescaled); ``group`` is the nucleus that it became or joined, <NA>
+            where none; and, if it was asked for, ``disagreement`` of those that were nuclei then.
         shape: the canonical shape, from which masks are drawn.
         metadata: thresholds, versions, model, scale, tiles, times, warnings; JSON-able.
         picture: the image, for the intensities, the overlay and the page; None where it is not at hand.
