@@ -1,6 +1,8 @@
 """What is noticed in one's own files is told once; the sample images give nothing to notice."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,12 @@ def test_sample_images_are_what_cameras_give(tmp_path):
     assert "4 images with masks" in text and "Note" not in text and "alpha" not in text
     with pytest.raises(InputError, match="1 image "):
         sample_images.main(tmp_path / "other", 1)
+
+
+def test_asking_for_help_makes_no_folder(tmp_path):
+    script = [sys.executable, sample_images.__file__]
+    asked = subprocess.run([*script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "FOLDER" in asked.stdout and not list(tmp_path.iterdir())
 
 
 def test_a_note_stands_once_in_the_log(tmp_path):

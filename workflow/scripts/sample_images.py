@@ -4,7 +4,7 @@ python workflow/scripts/sample_images.py FOLDER [NUMBER] makes images, masks and
 images where no NUMBER is given.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -53,7 +53,9 @@ def main(folder: str | Path, number: int = 20, seed: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    if not 2 <= len(sys.argv) <= 3 or not (len(sys.argv) == 2 or sys.argv[2].isdigit()):
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", metavar="FOLDER", help="images, masks and counts.csv go there")
+    parser.add_argument("number", metavar="NUMBER", nargs="?", type=int, default=20, help="of images; 20")
+    given = parser.parse_args()
     with one_line_errors():
-        main(sys.argv[1], *map(int, sys.argv[2:]))
+        main(given.folder, given.number)
