@@ -35,7 +35,7 @@ def draw(
     elif name == "f1_over_iou":
         f1_over_iou.main(results / "f1_curves.csv", outputs, simulated)
     else:
-        training_curves.main(sorted((results / "runs").glob("*/log.csv")), outputs, simulated)
+        training_curves.main(sorted((results / "runs").glob("*/log.csv")), outputs, {}, simulated)
     return outputs
 
 

@@ -89,7 +89,7 @@ def draw(folder: Path) -> None:
 
 
 def draw_curves(folder: Path) -> None:
-    script("training_curves").main([folder / "run" / "log.csv"], {"png": folder / "curves.png"}, True)
+    script("training_curves").main([folder / "run" / "log.csv"], {"png": folder / "curves.png"}, {}, True)
 
 
 def publish(folder: Path) -> None:

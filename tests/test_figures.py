@@ -27,7 +27,7 @@ from canonuclei.figures.f1_over_iou import draw_f1_over_iou, split_panels
 from canonuclei.figures.material import choose_simple_tile, choose_tiles, load_nuclei, tell_runs, whole_image
 from canonuclei.figures.outlines import instance_colours, outline
 from canonuclei.figures.style import INSTANCE_COLOURS, data_note
-from canonuclei.figures.training_curves import draw_training_curves
+from canonuclei.figures.training_curves import draw_training_curves, shorter_runs
 from figure_drawing import draw, texts
 from figure_standins import LOOKS, SIZE, make_standins
 
@@ -83,7 +83,7 @@ def test_empty_outputs_are_drawn_and_said(name, empty, tmp_path):
 
 def test_training_curves_leave_no_gap(full):
     logs = {path.parent.name: pd.read_csv(path) for path in sorted((full / "runs").glob("*/log.csv"))}
-    figure = draw_training_curves(logs, True)
+    figure = draw_training_curves(logs, {}, True)
     titles = [axes.get_title() for axes in figure.axes]
     assert len(titles) == 9 and all(titles) and "Mask R-CNN's terms" in titles
     (terms,) = (axes for axes in figure.axes if axes.get_title() == "Mask R-CNN's terms")
@@ -92,9 +92,25 @@ def test_training_curves_leave_no_gap(full):
 
 def test_training_curves_tell_three_seeds_apart(full):
     log = pd.read_csv(min((full / "runs").glob("ours-cnt*/log.csv")))
-    figure = draw_training_curves({f"ours-cnt_tiny_s{seed}": log for seed in (0, 1, 2)}, True)
+    logs = {f"ours-cnt_tiny_s{seed}": log for seed in (0, 1, 2)}
+    figure = draw_training_curves(logs, {"ours-cnt": "Ours+L_cnt"}, True)
     lines = figure.legends[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle(), line.get_alpha()) for line in lines}) == 3
+    assert lines[0].get_label() == "Ours+$L_{cnt}$, tiny, s0"
+
+
+def test_training_curves_show_shorter_runs_by_themselves():
+    def log(epochs: int, last: float) -> pd.DataFrame:
+        return pd.DataFrame({"epoch": range(1, epochs + 1), "val_iou": np.linspace(0.2, last, epochs)})
+
+    logs = {"ours_tiny_s0": log(50, 0.8), "ours-cnt_tiny_s0": log(30, 0.7), "mask-rcnn_tiny_s0": log(6, 0.6)}
+    assert list(shorter_runs(logs)) == ["mask-rcnn_tiny_s0"]
+    figure = draw_training_curves(logs, {}, False)
+    (axes,) = (axes for axes in figure.axes if axes.get_title() == "Validation IoU, shorter runs")
+    (line,) = axes.get_lines()
+    assert len(line.get_xdata()) == 6 and axes.get_ylim()[1] < 0.7
+    figure = draw_training_curves({run: each for run, each in logs.items() if len(each) > 6}, {}, False)
+    assert not [axes for axes in figure.axes if "shorter" in axes.get_title()]
 
 
 def test_figure3_tells_what_was_measured_on_the_shapes(full, tmp_path):

@@ -66,6 +66,7 @@ rule training_curves:
     conda:
         "../../envs/python.yaml"
     params:
+        labels={name: variant["label"] for name, variant in config["variants"].items()},
         simulated=SIMULATED,
         code=code_digest("../training_curves.py", "figures/training_curves.py", *STYLING),
     message:

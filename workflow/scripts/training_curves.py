@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(logs: Sequence[str | Path], outputs: Mapping[str, str | Path], simulated: bool) -> None:
-    """Draw ``logs`` (runs/<run>/log.csv) to ``outputs`` (format → file)."""
+def main(
+    logs: Sequence[str | Path], outputs: Mapping[str, str | Path], labels: Mapping[str, str], simulated: bool
+) -> None:
+    """Draw ``logs`` (runs/<run>/log.csv) to ``outputs`` (format → file); ``labels``: variant → its name."""
     by_run = {Path(path).parent.name: read_log(path) for path in logs}
-    make_figure(draw_training_curves, outputs, logs=by_run, simulated=simulated)
+    make_figure(draw_training_curves, outputs, logs=by_run, labels=labels, simulated=simulated)
 
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        main(snakemake.input, dict(snakemake.output.items()), snakemake.params.simulated)
+        params = snakemake.params
+        main(snakemake.input, dict(snakemake.output.items()), params.labels, params.simulated)

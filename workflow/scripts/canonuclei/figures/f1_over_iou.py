@@ -13,6 +13,7 @@ from ..evaluation.lengths import with_lengths
 from .style import (
     BLACK,
     BLUE,
+    BROWN,
     GREEN,
     ORANGE,
     PURPLE,
@@ -31,6 +32,8 @@ LOOK = {
     "Ours+P": (BLUE, "-", "o"),
     "Ours+L_cnt": (ORANGE, ":", "s"),
     BEST: (VERMILION, "-", "s"),
+    "Fine+L_cnt": (BROWN, ":", "P"),
+    "Fine+L_cnt+P": (BROWN, "-", "P"),
     "Mask R-CNN": (BLACK, "-", "D"),
     "DeepLabV3+CC": (GREEN, ":", "^"),
     "DeepLabV3+WS": (GREEN, "-", "^"),
@@ -51,8 +54,9 @@ SPARE = [(PURPLE, "-.", "P"), (BLUE, "--", "X"), (GREEN, "-.", "*"), (ORANGE, "-
 def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Curves by panel: each encoder's own models, each encoder's rivals, then the oracles.
 
-    Of the canonical models the finest grid is drawn. The best of ours stands in every panel as the measure:
-    that of the panel's own encoder, where there is one; else the first.
+    Of the canonical models the finest grid is drawn. The paper's best stands in every panel as the measure:
+    that of the panel's own encoder, where there is one; else the first. Beside rivals of its encoder stands
+    any other variant with the count loss, after +P.
     """
     plain = curves["encoder"].fillna("")
     curves = with_lengths(curves)
@@ -65,6 +69,7 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     ours = dict(list(curves[canonical].groupby("encoder", sort=False)))
     best = dict(list(curves[curves["approach"] == BEST].groupby("plain", sort=False)))
     measure = next(iter(best.values()), curves.iloc[:0])
+    beyond = curves[canonical & curves["approach"].str.endswith("+L_cnt+P") & (curves["approach"] != BEST)]
     panels = []
     for encoder, part in ours.items():
         has_best = BEST in set(part["approach"])
@@ -77,8 +82,9 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         part = trained[trained["encoder"] == encoder]
         if part.empty:
             continue
-        title = f"Rivals, {encoder}" if several else "Rivals"
-        panels.append((title, pd.concat([part, untrained, best.get(part["plain"].iloc[0], measure)])))
+        title, plain = f"Rivals, {encoder}" if several else "Rivals", part["plain"].iloc[0]
+        own = [best.get(plain, measure), beyond[beyond["plain"] == plain]]
+        panels.append((title, pd.concat([part, untrained, *own])))
     if trained.empty and len(untrained):
         panels.append(("Rivals", pd.concat([untrained, measure])))
     if oracle.any():

@@ -22,6 +22,7 @@ STYLE = Path(__file__).with_name("canonuclei.mplstyle")
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#777777"
+BROWN = "#8C510A"  # not of theirs; for a variant beyond the paper, which stands beside all the others
 # For instances on a grey image: black and blue would drown in it
 INSTANCE_COLOURS = (ORANGE, SKY, GREEN, YELLOW, PURPLE, VERMILION)
 

@@ -13,11 +13,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ..words import many
-from .style import BLACK, BLUE, COUNT_LOSS, GREEN, PURPLE, SKY, VERMILION, add_note, data_note, say_empty
+from .style import (
+    BLACK,
+    BLUE,
+    BROWN,
+    COUNT_LOSS,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    YELLOW,
+    add_note,
+    data_note,
+    math_label,
+    say_empty,
+)
 
 COLUMNS = (4, 3, 5)  # of panels: whichever leaves the fewest places empty, the first of equal ones
 COLOURS = {"ours": BLUE, "ours-cnt": VERMILION, "deeplabv3": GREEN, "semantic": PURPLE, "mask-rcnn": BLACK}
-SPARE = (SKY, "#E69F00", "#F0E442", "#777777")
+SPARE = (BROWN, ORANGE, GREY, YELLOW)
 LINES = ("-", "--", ":", "-.")
 PALER = (1.0, 0.6, 0.3)  # with each seed
 TITLES = {
@@ -27,6 +42,7 @@ TITLES = {
     "train_count": f"Count loss {COUNT_LOSS}, before α",
     "rcnn": "Mask R-CNN's terms",
     "val_iou": "Validation IoU",
+    "short": "Validation IoU, shorter runs",
     "val_dice": "Validation Dice",
     "val_count_mae": "Validation count error",
     "lr": "Learning rate",
@@ -39,21 +55,26 @@ RCNN = {
     "train_loss_objectness": ("objectness", GREEN),
     "train_loss_rpn_box_reg": ("proposal box", PURPLE),
 }
-LAST = ("val_iou", "val_dice", "val_count_mae", "lr")
+LAST = ("val_iou", "short", "val_dice", "val_count_mae", "lr")
 LOGARITHMIC = ("train_total", "train_count", "val_count_mae")
 NOT_DRAWN = ("epoch", "step", "seconds", "tiles_per_second")
 
 
-def draw_training_curves(logs: Mapping[str, pd.DataFrame], simulated: bool) -> Figure:
+def draw_training_curves(
+    logs: Mapping[str, pd.DataFrame], labels: Mapping[str, str], simulated: bool
+) -> Figure:
     """One panel a loss term, then validation scores and the learning rate; one line a run.
 
-    Mask R-CNN's five terms, which no other run has, are lines of one panel.
+    Mask R-CNN's five terms, which no other run has, are lines of one panel. Runs of fewer epochs than others
+    have a panel of their own as well, where one can see whether they have levelled off.
 
     Args:
         logs: log.csv of each run, by its name ``<variant>_<encoder>_s<seed>``.
+        labels: variant → its name in the tables.
         simulated: whether the images are.
     """
-    logged = {name for log in logs.values() for name in log}
+    short = shorter_runs(logs)
+    logged = {name for log in logs.values() for name in log} | ({"short"} if short else set())
     known = [name for name in TITLES if name in logged or (name == "rcnn" and logged & set(RCNN))]
     others = sorted(logged - set(TITLES) - set(RCNN) - set(NOT_DRAWN))
     names = [name for name in known if name not in LAST] + others + [name for name in known if name in LAST]
@@ -65,15 +86,28 @@ def draw_training_curves(logs: Mapping[str, pd.DataFrame], simulated: bool) -> F
     for axes, name in zip_longest(grid.flat, names, fillvalue=""):
         if name == "rcnn":
             _draw_rcnn(axes, logs, looks)
+        elif name == "short":
+            _draw_short(axes, short, looks)
         elif name:
             _draw_term(axes, name, logs, looks)
         else:
             axes.axis("off")
-    handles = [plt.Line2D([], [], label=run.replace("_", ", "), **look) for run, look in looks.items()]
+    handles = [plt.Line2D([], [], label=_name(run, labels), **look) for run, look in looks.items()]
     figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, max(1, len(handles))))
-    short = max((len(log) for log in logs.values()), default=0)
-    add_note(figure, data_note(simulated, f"up to {many(short, 'epoch')}, one line a run"))
+    most = max((len(log) for log in logs.values()), default=0)
+    add_note(figure, data_note(simulated, f"up to {many(most, 'epoch')}, one line a run"))
     return figure
+
+
+def shorter_runs(logs: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The logs with validation scores of runs that have fewer than half of the epochs of the longest."""
+    most = max((len(log) for log in logs.values()), default=0)
+    return {run: log for run, log in logs.items() if 2 * len(log) < most and "val_iou" in log}
+
+
+def _name(run: str, labels: Mapping[str, str]) -> str:
+    variant, encoder, seed = run.rsplit("_", 2)
+    return f"{math_label(labels.get(variant, variant))}, {encoder}, {seed}"
 
 
 def _line_looks(runs: list[str]) -> dict[str, dict]:
@@ -109,6 +143,16 @@ def _draw_term(axes: Axes, name: str, logs: Mapping[str, pd.DataFrame], looks: d
         axes.set_ylim(0, 1)
     elif name in LOGARITHMIC and min(values.min() for values in drawn) > 0:
         _logarithmic(axes)
+
+
+def _draw_short(axes: Axes, logs: Mapping[str, pd.DataFrame], looks: dict[str, dict]) -> None:
+    """Validation IoU from where the first epochs are over; its own scale, for it is of few epochs."""
+    _draw_term(axes, "val_iou", logs, looks)
+    axes.set_title(TITLES["short"])
+    later = [pd.to_numeric(log["val_iou"], errors="coerce").iloc[1:] for log in logs.values()]
+    values = pd.concat(later).dropna()
+    if len(values):
+        axes.set_ylim(max(0, values.min() - 0.05), min(1, values.max() + 0.05))
 
 
 def _draw_rcnn(axes: Axes, logs: Mapping[str, pd.DataFrame], looks: dict[str, dict]) -> None:
