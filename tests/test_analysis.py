@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 from skimage.draw import ellipse
 from skimage.measure import regionprops_table
 
-from canonuclei.analysis.examples import examples
+import failures as failures_script
+from canonuclei.analysis.examples import example_of, examples
 from canonuclei.analysis.failures import failures
 from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
 from canonuclei.analysis.shapes import LearnedShape, edge_width, shape_table
@@ -19,13 +20,20 @@ from canonuclei.analysis.study import failure_table, measurement_table, range_na
 from canonuclei.evaluation.frames import Frame
 from canonuclei.evaluation.lengths import with_epochs, with_lengths
 from canonuclei.evaluation.predicted import Predicted
-from canonuclei.figures.failures import draw_failures
+from canonuclei.figures.failures import draw_failures, draw_failures_of_each
 from canonuclei.figures.measurements import draw_measurements
 from canonuclei.figures.shapes import draw_shapes
 from canonuclei.figures.style import make_figure
 from canonuclei.models.shape import ShapeMLP
 
 SHAPE = (60, 80)
+
+
+class Black:
+    """Stands for the truth, where only its pictures are asked for."""
+
+    def picture(self, image: str) -> np.ndarray:
+        return np.zeros((*SHAPE, 3), np.uint8)
 
 
 def masks(*boxes: tuple[int, int, int, int]) -> csr_array:
@@ -199,6 +207,38 @@ def test_figures_of_failures_and_measurements(tmp_path):
         path = tmp_path / f"{number}.png"
         make_figure(draw, {"png": path}, whose="One, tiny, seed 0", simulated=True, **data)
         assert path.stat().st_size > 5000
+
+
+def test_each_approach_at_its_commonest_failure(tmp_path):
+    fates, _ = study(predictions, ["a", "b"], 1)
+    found = failures_script.worst_of_each(fates, predictions, Black())
+    assert [(name, encoder, share, each.kind) for name, encoder, share, each in found] == [
+        ("One", "tiny", 0.5, "missed"),
+        ("Merged", "tiny", 1.0, "merged"),
+    ]
+    # all of its nuclei lie at the image's edge: the one of median area all the same
+    assert found[1][3].marked.sum() == 100
+    fates.loc[fates["approach"] == "One", "kind"] = "found"
+    assert [name for name, *_ in failures_script.worst_of_each(fates, predictions, Black())] == ["Merged"]
+    path = tmp_path / "each.png"
+    for pictures in (found, []):
+        make_figure(draw_failures_of_each, {"png": path}, found=pictures, simulated=True)
+        assert path.stat().st_size > 2000
+
+
+def test_nuclei_that_the_images_edge_cuts_are_not_the_example():
+    labels = np.zeros(SHAPE, np.int32)
+    # of three of one size the second would be the median: the edge cuts it
+    labels[20:30, 5:15], labels[0:10, 20:30], labels[30:40, 40:50] = 1, 2, 3
+    frame = frame_of("a", labels)
+
+    def nothing(image: str):
+        yield Predicted(1, KEYS_OF | {"approach": "One"}, frame, masks())
+
+    fates, _ = study(nothing, ["a"], 1)
+    example = example_of("missed", fates, nothing, Black(), "One")
+    assert example.marked.sum() == 100 and not example.marked[0].any()
+    assert example_of("split", fates, nothing, Black(), "One") is None
 
 
 def test_bars_tell_how_long_runs_of_several_lengths_were():

@@ -25,9 +25,12 @@ def tables() -> dict[str, pd.DataFrame]:
     differences.append(pair | rival | {"difference": 0.88, "low": 0.8149, "high": 0.95})
     readings = KEYS | {"approach": "Ours+L_cnt", "f1_mean_10": 0.48, "f1_mean_9": 0.54}
     readings |= {"f1_mean_10_loose": 0.5, "f1_mean_10_tiles": 0.7}
+    differences = pd.DataFrame(differences)
     return {
         "table1": pd.DataFrame(rows).assign(epochs=50),
-        "differences": pd.DataFrame(differences),
+        "differences": differences,
+        "differences_by_look": differences.iloc[:0].assign(look=[]),
+        "by_density": pd.DataFrame(columns=["approach", "k", *KEYS, "f1_50", "tp", "fn", "count_mae"]),
         "readings": pd.DataFrame([readings]),
     }
 
@@ -131,7 +134,43 @@ def test_shapes_failures_and_measures():
     assert not lines(page, "| Ours | tiny | 0 | tissue")
     assert "### By density" not in page
     assert "| Ours+P | tiny | 0 | area | 600 | -3.2 % | 9.0 % | – |" in page
+    pictures = ["shapes.png", "failures.png", "failures_of_each.png", "measurements.png"]
+    assert [line.split("(")[1][:-1] for line in lines(page, "![")] == pictures
     assert "| Ours | tiny | 0 | yes | yes | 0.100 | 0.020 | 0.500 | – | 0.990 |" in page
+
+
+def test_by_look_and_by_nuclei_in_the_tile():
+    given = tables()
+    rival = {"approach_a": "Ours+L_cnt+P", "approach_b": "Semantic+WS", "grid_b": None, "metric": "f1_50"}
+    pair = given["differences"].iloc[0].to_dict() | rival
+    given["differences_by_look"] = pd.DataFrame(
+        [
+            pair | {"look": "fluorescence", "images": 40},
+            pair | {"look": "tissue", "images": 7, "low": -0.01},
+            pair | {"look": "tissue", "metric": "iou"},
+            pair | {"look": "tissue", "approach_a": "Ours"},
+        ]
+    )
+    row = KEYS | {"approach": "Ours+P", "fn": 30}
+    given["by_density"] = pd.DataFrame(
+        [row | {"k": "0", "f1_50": 0.0, "tp": 0, "fn": 0, "count_mae": 0.5}]
+        + [
+            row | {"k": "1–2", "f1_50": 0.6 + seed / 10, "tp": 70, "count_mae": 1.5, "seed": seed}
+            for seed in range(3)
+        ]
+        + [row | {"approach": "Ours", "k": "1–2", "f1_50": 0.1, "tp": 5, "count_mae": 9}]
+    )
+    page = analysis_page(given, "mine")
+    assert lines(page, "| Ours+L_cnt+P − Semantic+WS ") == [
+        "| Ours+L_cnt+P − Semantic+WS | tiny | 0 | fluorescence | 40 | **+30.0** | +21.0 … +38.0 |",
+        "| Ours+L_cnt+P − Semantic+WS | tiny | 0 | tissue | 7 | +30.0 | -1.0 … +38.0 |",
+    ]
+    assert lines(page, "| approach | encoder | K = ") == [
+        "| approach | encoder | K = 1–2 (100) |",
+        "| approach | encoder | K = 0 (0) | K = 1–2 (100) |",
+    ]
+    # the median of the seeds; without nuclei there is only a count to be wrong
+    assert lines(page, "| Ours+P | tiny |") == ["| Ours+P | tiny | 70.0 |", "| Ours+P | tiny | 0.50 | 1.50 |"]
 
 
 def test_images_of_ones_own_without_instance_labels():

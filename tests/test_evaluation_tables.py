@@ -16,8 +16,9 @@ from canonuclei.analysis.study import failure_table, study
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
-from canonuclei.evaluation.aggregate import pooled
+from canonuclei.evaluation.aggregate import by_density, pooled
 from canonuclei.evaluation.approaches import score_run
+from canonuclei.evaluation.bootstrap import differences, differences_by_look
 from canonuclei.evaluation.frames import GroundTruth
 from canonuclei.evaluation.labels import score_labels
 from canonuclei.evaluation.references import otsu_predictions, score_references
@@ -169,6 +170,28 @@ def test_references_and_label_images(sets, tmp_path: Path) -> None:
     scores = score_labels(tmp_path, "Other tool", *sets[:1])
     assert pooled(scores)["f1_mean_10"].tolist() == [1.0]
     assert set(scores["scope"]) == {"tile", "whole"}
+
+
+def test_scores_by_the_nuclei_of_a_tile(sets) -> None:
+    references = score_references(sets[0], distance=5)
+    tiles = references[references["scope"] == "tile"]
+    table, whole = by_density(tiles), pooled(tiles)
+    assert list(dict.fromkeys(table["k"])) == ["0", "3–5", "6–10"]
+    sums = table.groupby("approach")[["tp", "fp", "fn"]].sum()
+    pd.testing.assert_frame_equal(sums, whole.set_index("approach")[["tp", "fp", "fn"]].sort_index())
+    counts = tiles[tiles["approach"] == "Otsu+WS"]["true_nuclei"]
+    found = table[(table["approach"] == "Otsu+WS") & (table["k"] == "3–5")]
+    assert (found["tp"] + found["fn"]).item() == counts[counts.between(3, 5)].sum()
+
+
+def test_differences_of_each_look(sets, canonical) -> None:
+    scores = pd.concat([canonical, score_references(sets[0], distance=5)], ignore_index=True)
+    assert differences_by_look(scores, 20, 0).empty
+    scores.loc[scores["image"] == "b", "look"] = "tissue"
+    found = differences_by_look(scores, 20, 0)
+    own = differences(scores[(scores["scope"] == "tile") & (scores["image"] != "b")], 20, 0)
+    pd.testing.assert_frame_equal(found[found["look"] == "fluorescence"].iloc[:, 1:], own)
+    assert set(found["look"]) == {"fluorescence", "tissue"} and set(found["scope"]) == {"tile"}
 
 
 def test_label_images_of_images_that_were_rescaled(sets, tmp_path: Path) -> None:

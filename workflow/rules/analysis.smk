@@ -79,7 +79,9 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             TEST_TILES,
             fates=expand(f"{FATES}/{{run}}.fates.csv.gz", run=[*RUNS, UNTRAINED]),
             counts=expand(f"{FATES}/{{run}}.counts.csv.gz", run=[*RUNS, UNTRAINED]),
-            predictions=predicted_by([ANALYSED]),
+            predictions=predicted_by(
+                dict.fromkeys([ANALYSED, *filter(None, map(figure_run, config["variants"]))])
+            ),
             tiles=TEST_TILES[0],
             whole=f"{RESULTS}/tiles/whole/tiles.csv",
         output:
@@ -87,6 +89,8 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             measurements=f"{RESULTS}/analysis/measurements.csv",
             failures_png=f"{RESULTS}/analysis/failures.png",
             failures_svg=f"{RESULTS}/analysis/failures.svg",
+            of_each_png=f"{RESULTS}/analysis/failures_of_each.png",
+            of_each_svg=f"{RESULTS}/analysis/failures_of_each.svg",
             measurements_png=f"{RESULTS}/analysis/measurements.png",
             measurements_svg=f"{RESULTS}/analysis/measurements.svg",
         log:
@@ -105,6 +109,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             code=code_digest(
                 "../failures.py",
                 "analysis/examples.py",
+                "evaluation/references.py",
                 "evaluation/lengths.py",
                 "figures/failures.py",
                 "figures/measurements.py",
@@ -128,6 +133,8 @@ rule analysis_page:
     input:
         table1=f"{RESULTS}/table1.csv",
         differences=f"{RESULTS}/differences.csv",
+        differences_by_look=f"{RESULTS}/differences_by_look.csv",
+        by_density=f"{RESULTS}/table1_by_density.csv",
         readings=f"{RESULTS}/f1_mean_readings.csv",
         made=[file for file in ANALYSIS if file.endswith(".csv")],
     output:

@@ -31,10 +31,12 @@ MADE_TABLES = {
     "images": "table1_images.csv",
     "whole": "table1_whole.csv",
     "by_look": "table1_by_look.csv",
+    "by_density": "table1_by_density.csv",
     "without": "table1_without.csv",
     "curves": "f1_curves.csv",
     "readings": "f1_mean_readings.csv",
     "differences": "differences.csv",
+    "differences_by_look": "differences_by_look.csv",
     "text": "table1.md",
     "page": "table1.html",
 }
@@ -44,10 +46,12 @@ CAPTIONED = {
     "images": "Means over images",
     "whole": "Whole images",
     "by_look": "By look",
+    "by_density": "By nuclei in the tile",
     "without": "Without the images to leave out",
     "curves": "F1 over IoU",
     "readings": "Readings of the mean F1",
     "differences": "Differences, 95 % intervals",
+    "differences_by_look": "Differences by look",
 }
 if not config["evaluation"]["leave_out"]:
     del CAPTIONED["without"]  # it would be an empty table

@@ -33,7 +33,8 @@ def main(
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        given = {name: snakemake.input[name] for name in ("table1", "differences", "readings")}
+        names = ("table1", "differences", "differences_by_look", "by_density", "readings")
+        given = {name: snakemake.input[name] for name in names}
         made = {Path(path).stem: path for path in snakemake.input.made}
         params = snakemake.params
         main(given | made, params.dataset, params.own, params.simulated, snakemake.output[0])

@@ -1,16 +1,19 @@
 """Rule failures: tables and figures of where approaches fail, and of how good their measures are."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from canonuclei.analysis.examples import examples
+from canonuclei.analysis.examples import Example, commonest_failure, example_of, examples
 from canonuclei.analysis.study import TEXTS, failure_table, measurement_table
-from canonuclei.evaluation.approaches import predictions_of
+from canonuclei.evaluation.approaches import ending_of, predictions_of
 from canonuclei.evaluation.frames import GroundTruth
 from canonuclei.evaluation.lengths import with_epochs, with_lengths
-from canonuclei.figures.failures import draw_failures
+from canonuclei.evaluation.predicted import Predictions
+from canonuclei.evaluation.references import otsu_predictions
+from canonuclei.figures.failures import draw_failures, draw_failures_of_each
 from canonuclei.figures.measurements import draw_measurements
 from canonuclei.figures.style import make_figure
 from canonuclei.files import atomic_path
@@ -20,6 +23,8 @@ from canonuclei.words import many
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
+
+UNTRAINED = "references"  # in place of a run: Otsu's threshold
 
 
 def main(
@@ -35,10 +40,10 @@ def main(
 
     Args:
         fates, counts: of the rule fates, of all runs.
-        shown: what the pictures are of: ``run``, its ``epochs``, ``approach``, ``predictions``, ``tiles``,
-            ``whole``, ``distance``.
+        shown: what the pictures are of: ``run``, its ``epochs``, ``approach``, ``tiles``, ``whole``,
+            ``distance``; ``predictions``: files of ``run``, and of every other run that has a picture.
         tables: ``failures``, ``measurements`` → CSV.
-        figures: ``failures``, ``measurements`` → format → file.
+        figures: ``failures``, ``failures_of_each``, ``measurements`` → format → file.
         runs: ``label``, ``encoder`` and ``epochs`` of each.
         simulated: whether the images are.
     """
@@ -54,14 +59,13 @@ def main(
     for name, table in made.items():
         with atomic_path(tables[name]) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
-    own, own_counts = (
-        next(read[path] for path in paths if Path(path).name.startswith(f"{shown['run']}."))
-        for paths in (fates, counts)
-    )
     truth = GroundTruth(Path(shown["tiles"]).parent)
-    predictions = predictions_of(shown["predictions"], truth, Path(shown["whole"]).parent, shown["distance"])
+    whole, distance = Path(shown["whole"]).parent, shown["distance"]
+    files = by_run(shown["predictions"])
     approach, (_, encoder, seed) = shown["approach"], parse_run(shown["run"])
     whose = f"{approach}, {encoder}, seed {seed}, {many(shown['epochs'], 'epoch')}"
+    own, own_counts = (_of_run(shown["run"], paths, read) for paths in (fates, counts))
+    predictions = predictions_of(files[shown["run"]], truth, whole, distance)
     found = examples(own, own_counts, predictions, truth, approach)
     make_figure(
         draw_failures,
@@ -71,6 +75,14 @@ def main(
         whose=whose,
         simulated=simulated,
     )
+    of_each = []
+    for run, paths in {**files, UNTRAINED: []}.items():
+        theirs = _of_run(run, fates, read)
+        predicted = (
+            predictions_of(paths, truth, whole, distance) if paths else otsu_predictions(truth, distance)
+        )
+        of_each += worst_of_each(theirs, predicted, truth)
+    make_figure(draw_failures_of_each, figures["failures_of_each"], found=of_each, simulated=simulated)
     pairs = own[(own["approach"] == approach) & (own["kind"] == "found")]
     make_figure(
         draw_measurements,
@@ -80,6 +92,31 @@ def main(
         whose=whose,
         simulated=simulated,
     )
+
+
+def by_run(files: Sequence[str]) -> dict[str, list[str]]:
+    """Run → its files of predictions."""
+    runs: dict[str, list[str]] = {}
+    for file in files:
+        runs.setdefault(Path(file).name.removesuffix(f".{ending_of(Path(file))}"), []).append(file)
+    return runs
+
+
+def worst_of_each(
+    fates: pd.DataFrame, predictions: Predictions, truth: GroundTruth
+) -> list[tuple[str, str, float, Example]]:
+    """Each approach of a run with its commonest failure, as ``draw_failures_of_each`` takes it."""
+    found = []
+    for approach, own in fates.groupby("approach", sort=False):
+        if (worst := commonest_failure(own, approach)) is not None:
+            encoder = next(iter(own["encoder"].dropna()), "")
+            example = example_of(worst[0], own, predictions, truth, approach)
+            found.append((approach, encoder, worst[1], example))
+    return found
+
+
+def _of_run(run: str, paths: Sequence[str], read: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    return next(read[path] for path in paths if Path(path).name.startswith(f"{run}."))
 
 
 if __name__ == "__main__":
@@ -97,6 +134,7 @@ if __name__ == "__main__":
             {"failures": output.failures, "measurements": output.measurements},
             {
                 "failures": {"png": output.failures_png, "svg": output.failures_svg},
+                "failures_of_each": {"png": output.of_each_png, "svg": output.of_each_svg},
                 "measurements": {"png": output.measurements_png, "svg": output.measurements_svg},
             },
             list(snakemake.params.runs),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..evaluation.aggregate import in_order
 from ..evaluation.bootstrap import FULL, RATIO
 from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from ..evaluation.markdown import PAPER, READINGS
@@ -15,6 +16,7 @@ from ..evaluation.preface import FEW_IMAGES
 from ..evaluation.scores import KEYS
 from ..markdown import markdown_table
 from ..words import many
+from .breakdown import density_parts, difference_cells, look_parts, whose
 from .failures import FALSE, TRUE_KINDS
 from .study import BY, UNMATCHED
 
@@ -27,6 +29,7 @@ LAST_STEPS = ("+P", "+WS", FULL)
 BEST = "Ours+L_cnt+P"
 SCOPES = {"tile": "tiles", "whole": "whole images"}
 DENSITY_NOTE = "nuclei to 128 × 128 px of the image"
+MEASURES = {"axis_major_length": "major axis", "axis_minor_length": "minor axis", "centroid": "centre"}
 UNITS = {"%": " %", "degrees": "°", "px": " px"}
 
 
@@ -36,8 +39,9 @@ def analysis_page(
     """The page.
 
     Args:
-        tables: ``table1``, ``differences``, ``readings`` (``f1_mean_readings``) and, where they could be
-            made, ``failures``, ``measurements`` and ``shapes``.
+        tables: ``table1``, ``differences``, ``differences_by_look``, ``by_density``
+            (``table1_by_density``), ``readings`` (``f1_mean_readings``) and, where they could be made,
+            ``failures``, ``measurements`` and ``shapes``, each with its figure beside the page.
         dataset: its name.
         own: images of a user's own, which the paper's numbers say nothing of.
         simulated: whether the images are, of which they say nothing either.
@@ -62,17 +66,23 @@ def analysis_page(
     if rows := _ratios(differences):
         parts += [RATIO_NOTE if own else f"{RATIO_NOTE} {PAPER_RATIO}"]
         parts.append(markdown_table(["encoder", "scored on", "seed", "ratio", "95 %"], rows, 3))
-    if len(tables.get("shapes", ())):
-        parts += ["## What the canonical shape became", SHAPES_NOTE, _shapes(with_lengths(tables["shapes"]))]
-    if len(tables.get("failures", ())):
-        parts += ["## Where it fails", FAILURES_NOTE, *_failures(with_lengths(tables["failures"]))]
-    if len(tables.get("measurements", ())):
-        parts += ["## Parameters as measurements", MEASURES_NOTE]
-        parts.append(_measurements(with_lengths(tables["measurements"])))
+    parts += look_parts(tables["differences_by_look"])
+    parts += density_parts(tables["by_density"], LAST_STEPS)
+    for name, (heading, picture, note, made) in SECTIONS.items():
+        if len(tables.get(name, ())):
+            found = made(with_lengths(_in_order(tables[name])))
+            parts += [f"## {heading}", f"![{picture}]({name}.png)", note, *found]
+            if name == "failures":
+                parts += ["### Each approach at its commonest failure", EACH_NOTE, OF_EACH]
     if not own and len(tables["readings"]):
         scored = tables["readings"].merge(tables["table1"][[*KEYS, "f1_50"]], on=KEYS, how="left")
         parts += ["## Readings of the mean F1", READINGS_NOTE, _readings(with_lengths(scored))]
     return "\n\n".join(parts) + "\n"
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """As ``in_order``; shapes, which have no grid, too."""
+    return in_order(table) if "grid" in table else in_order(table.assign(grid=1)).drop(columns="grid")
 
 
 SIMULATED_NOTE = "**Simulated images.** None of these numbers says anything about real nuclei."
@@ -87,18 +97,21 @@ PAPER_NOTE = """*Paper*: the same difference in its Table 1, on another test set
 RATIO_NOTE = f"""F1@0.5 of {BEST} as a share of that of {FULL}, which is told every nucleus; intervals as
 above."""
 PAPER_RATIO = "The paper: 68.47 / 78.75 = 87 %."
-SHAPES_NOTE = """At p(z) = 1 (`shapes.csv`, `shapes.png`). *One piece*: it has an inside and one closed
+SHAPES_NOTE = """At p(z) = 1 (`shapes.csv`). *One piece*: it has an inside and one closed
 outline. Its radius, in canonical units, began at ½ and has no meaning of its own, for L can undo it; as
 it can eccentricity and offset (of the centroid from the origin, in radii). Edge: from p(s) = ¾ to ¼, in
 radii."""
-FAILURES_NOTE = """Of the true nuclei of whole, stitched images: found (matched at IoU ≥ 0.5), merged
-(one mask holds half of it and half of another), split (two and more masks lie in it), outline (a mask
-lies on it, but too badly), missed. Of the predicted masks: unmatched (on a nucleus that another mask has,
-or that it fits too badly), false (on none). A picture of each is in `failures.png`."""
+FAILURES_NOTE = """Of the true nuclei of whole, stitched images, in %, the first that holds: found (matched
+one to one at IoU ≥ 0.5), merged (one mask holds half of it and half of another), split (two and more masks
+lie in it), outline (a mask lies on it at IoU ≥ 0.1, none at 0.5), missed. Of the predicted masks, in %:
+unmatched (on a nucleus that another mask has, or that it fits too badly), false (on none)."""
+EACH_NOTE = """The nucleus of median area among those that failed so and that no edge of the image cuts; one
+run of each variant."""
+OF_EACH = "![A failure of each approach](failures_of_each.png)"
 MEASURES_NOTE = """Of the nuclei found in whole images, against the measures of their true masks by
 `skimage.measure.regionprops`: bias (median of the signed error), median of the error's amount, r
-(Pearson's). Orientation of nuclei with an eccentricity of 0.6 and more. Scatter plots are in
-`measurements.png`."""
+(Pearson's). Orientation of nuclei with an eccentricity of 0.6 and more. The nuclei that an approach finds
+are not those of another: one that finds the easy ones alone measures them the better."""
 READINGS_NOTE = """In brackets: divided by F1@0.5, which is 0.88 in the paper's good rows (60.27 /
 68.47)."""
 
@@ -123,11 +136,8 @@ def _claims(differences: pd.DataFrame, own: bool) -> list[list[str]]:
         metric = "iou" if row["approach_b"] == "DeepLabV3" else leading
         if row["metric"] != metric:
             continue
-        value = f"{100 * row['difference']:+.1f}"
-        sure = (row["low"] > 0 or row["high"] < 0) and not row["unlike"]
-        interval = f"{100 * row['low']:+.1f} … {100 * row['high']:+.1f}"
-        cells = [f"{_side(row, 'a')} − {_side(row, 'b')}", *_whose(row), METRIC_NAMES[metric]]
-        cells += [f"**{value}**" if sure else value, EMPTY if pd.isna(row["low"]) else interval]
+        cells = [f"{_side(row, 'a')} − {_side(row, 'b')}", *whose(row), METRIC_NAMES[metric]]
+        cells += difference_cells(row)
         rows.append(cells if own else [*cells, _paper(row, metric)])
     return rows
 
@@ -136,12 +146,6 @@ def _side(row: Mapping[str, Any], side: str) -> str:
     """An approach, with its grid where that is what is compared."""
     name, grid = row[f"approach_{side}"], row[f"grid_{side}"]
     return f"{name} ({grid:.0f})" if row["approach_a"] == row["approach_b"] else name
-
-
-def _whose(row: Mapping[str, Any]) -> list[str]:
-    """Encoder and seed of a row; references have none."""
-    encoder, seed = row["encoder"], row["seed"]
-    return [EMPTY if pd.isna(encoder) else str(encoder), EMPTY if pd.isna(seed) else f"{seed:.0f}"]
 
 
 def _paper(row: Mapping[str, Any], metric: str) -> str:
@@ -171,7 +175,7 @@ def _ratios(differences: pd.DataFrame) -> list[list[str]]:
     return rows
 
 
-def _shapes(shapes: pd.DataFrame) -> str:
+def _shapes(shapes: pd.DataFrame) -> list[str]:
     rows = []
     for row in shapes.to_dict("records"):
         numbers = [
@@ -179,9 +183,9 @@ def _shapes(shapes: pd.DataFrame) -> str:
         ]
         said = [_whole(row), "yes" if row["convex"] else "no"]
         cells = [EMPTY if pd.isna(number) else f"{number:.3f}" for number in numbers]
-        rows.append([row["approach"], *_whose(row), *said, *cells])
+        rows.append([row["approach"], *whose(row), *said, *cells])
     heads = ["approach", "encoder", "seed", "one piece", "convex", "eccentricity", "offset", "radius", "edge"]
-    return markdown_table([*heads, "largest p(s)"], rows, 5)
+    return [markdown_table([*heads, "largest p(s)"], rows, 5)]
 
 
 def _whole(row: Mapping[str, Any]) -> str:
@@ -211,13 +215,13 @@ def _failures(failures: pd.DataFrame) -> list[str]:
         for row in own.to_dict("records"):
             group = [] if by == "all" else [str(row["group"])]
             shares = [EMPTY if pd.isna(row[kind]) else f"{100 * row[kind]:.1f}" for kind in kinds]
-            rows.append([row["approach"], *_whose(row), *group, f"{row['nuclei']:,.0f}", *shares])
+            rows.append([row["approach"], *whose(row), *group, f"{row['nuclei']:,.0f}", *shares])
         heads = ["approach", "encoder", "seed", *([] if by == "all" else [by]), "nuclei", *kinds]
         parts.append(markdown_table(heads, rows, 3 if by == "all" else 4))
     return parts
 
 
-def _measurements(measurements: pd.DataFrame) -> str:
+def _measurements(measurements: pd.DataFrame) -> list[str]:
     finest = measurements[measurements["grid"].isna() | (measurements["grid"] == measurements["grid"].max())]
     rows = []
     for row in finest.to_dict("records"):
@@ -228,9 +232,10 @@ def _measurements(measurements: pd.DataFrame) -> str:
             EMPTY if pd.isna(error) else f"{error:.1f}{unit}",
             EMPTY if pd.isna(r) else f"{r:.2f}",
         ]
-        rows.append([row["approach"], *_whose(row), row["measure"], f"{row['nuclei']:,.0f}", *cells])
+        measure = MEASURES.get(row["measure"], row["measure"])
+        rows.append([row["approach"], *whose(row), measure, f"{row['nuclei']:,.0f}", *cells])
     heads = ["approach", "encoder", "seed", "measure", "nuclei", "bias", "median error", "r"]
-    return markdown_table(heads, rows, 4)
+    return [markdown_table(heads, rows, 4)]
 
 
 def _readings(readings: pd.DataFrame) -> str:
@@ -241,5 +246,28 @@ def _readings(readings: pd.DataFrame) -> str:
             share = f" ({row[name] / row['f1_50']:.2f})" if row.get("f1_50") else ""
             cells.append(EMPTY if pd.isna(row[name]) else f"{100 * row[name]:.1f}{share}")
         grid = EMPTY if pd.isna(row["grid"]) else f"{row['grid']:.0f}"
-        rows.append([row["approach"], *_whose(row), grid, *cells])
+        rows.append([row["approach"], *whose(row), grid, *cells])
     return markdown_table(["approach", "encoder", "seed", "grid", *READINGS.values()], rows, 4)
+
+
+# Table → heading, what its figure shows, note, what is made of it
+SECTIONS = {
+    "shapes": (
+        "What the canonical shape became",
+        "Outlines and profiles of the canonical shapes",
+        SHAPES_NOTE,
+        _shapes,
+    ),
+    "failures": (
+        "Where it fails",
+        "Bars of what became of the nuclei, and a picture of each failure",
+        FAILURES_NOTE,
+        _failures,
+    ),
+    "measurements": (
+        "Parameters as measurements",
+        "Measures of the nuclei found against the true ones",
+        MEASURES_NOTE,
+        _measurements,
+    ),
+}

@@ -17,6 +17,8 @@ from .scores import KEYS, TP, summable
 METRIC_COLUMNS = ["iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10", "tp", "fp", "fn", "count_mae"]
 CURVE_COLUMNS = [*KEYS, "iou_threshold", "tp", "fp", "fn", "f1"]
 READING_COLUMNS = [*KEYS, "f1_mean_9", "f1_mean_10", "f1_mean_10_loose", "f1_mean_10_tiles"]
+# Least K of each range of by_density; a tile of BBBC038's test images has 6.6 nuclei on the average
+DENSITIES = (0, 1, 3, 6, 11, 21)
 # Rows stand in this order; labels of other variants follow the canonical ones, other tools come last
 APPROACHES = ("Ours", "Ours+P", "Ours+L_cnt", "Ours+L_cnt+P", "DeepLabV3", "DeepLabV3+CC", "DeepLabV3+WS",
               "Semantic+CC", "Semantic+WS", "Mask R-CNN", "Otsu+WS", "Oracle mask+CC", "Oracle mask+WS",
@@ -42,7 +44,7 @@ def pooled(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:
     table["tp"] = sums["tp_5"]
     table["fp"] = sums["predicted_nuclei"] - sums["tp_5"]
     table["fn"] = sums["true_nuclei"] - sums["tp_5"]
-    return _ordered(table.reset_index(), [*by, *METRIC_COLUMNS])
+    return in_order(table.reset_index(), [*by, *METRIC_COLUMNS])
 
 
 def mean_over_images(scores: pd.DataFrame) -> pd.DataFrame:
@@ -53,7 +55,7 @@ def mean_over_images(scores: pd.DataFrame) -> pd.DataFrame:
     per_image = pooled(scores, [*KEYS, "image"])
     table = per_image.astype(dict.fromkeys(METRIC_COLUMNS, "Float64"))
     means = table.groupby(KEYS, dropna=False, sort=False)[METRIC_COLUMNS].mean().reset_index()
-    return _ordered(means, [*KEYS, *METRIC_COLUMNS])
+    return in_order(means, [*KEYS, *METRIC_COLUMNS])
 
 
 def by_look(scores: pd.DataFrame) -> pd.DataFrame:
@@ -63,10 +65,30 @@ def by_look(scores: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[np.argsort(rank.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
+def by_density(scores: pd.DataFrame) -> pd.DataFrame:
+    """Pooled scores by the nuclei K of the tile: ``k``, a range of ``DENSITIES``, stands after ``approach``.
+
+    Tiles whose nuclei nobody counted have no row.
+    """
+    known = scores[scores["true_nuclei"].notna()]
+    rank = np.searchsorted(DENSITIES, known["true_nuclei"].to_numpy(float), side="right") - 1
+    table = pooled(known.assign(k=rank), ["approach", "k", *KEYS[1:]])
+    table = table.iloc[np.argsort(table["k"].to_numpy(), kind="stable")].reset_index(drop=True)
+    ends = [*(following - 1 for following in DENSITIES[1:]), None]
+    names = [_range_name(least, most) for least, most in zip(DENSITIES, ends, strict=True)]
+    return table.assign(k=[names[place] for place in table["k"]])
+
+
+def _range_name(least: int, most: int | None) -> str:
+    if most is None:
+        return f"{least} and more"
+    return f"{least}" if least == most else f"{least}–{most}"
+
+
 def f1_curves(scores: pd.DataFrame) -> pd.DataFrame:
     """Pooled F1 at each of the ten thresholds, of the approaches and tiles where nuclei were matched."""
     scores = summable(scores[scores[TP[0]].notna()])
-    sums = _ordered(scores.groupby(KEYS, dropna=False, sort=False)[SUMS].sum().reset_index(), None)
+    sums = in_order(scores.groupby(KEYS, dropna=False, sort=False)[SUMS].sum().reset_index())
     parts = []
     for tenths in THRESHOLDS:
         part, tp = sums[KEYS].copy(), sums[f"tp_{tenths}"]
@@ -103,11 +125,16 @@ def mean_f1_readings(scores: pd.DataFrame) -> pd.DataFrame:
     extra = pd.DataFrame({"f1_mean_10_loose": np.mean(loose, axis=0)}, index=sums.index)
     tile_means = scores.assign(f1_mean_10_tiles=tiles).groupby(KEYS, dropna=False, sort=False)
     extra["f1_mean_10_tiles"] = tile_means["f1_mean_10_tiles"].mean()
-    return _ordered(found.join(extra).reset_index(), READING_COLUMNS)
+    return in_order(found.join(extra).reset_index(), READING_COLUMNS)
 
 
-def _ordered(table: pd.DataFrame, columns: list[str] | None) -> pd.DataFrame:
-    """Rows in the order of ``APPROACHES``, then by grid, encoder and seed; chosen ``columns``."""
+def in_order(table: pd.DataFrame, columns: list[str] | None = None) -> pd.DataFrame:
+    """Rows in the order of ``APPROACHES``, then by grid, encoder and seed; chosen ``columns``.
+
+    Args:
+        table: with ``approach``, ``grid``, ``encoder`` and ``seed``.
+        columns: all where None.
+    """
     known = {name: float(rank) for rank, name in enumerate(APPROACHES)}
     last_ours = known["Ours+L_cnt+P"] + 0.5
     other = np.where(table["grid"].notna(), last_ours, len(APPROACHES))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from ..data.looks import LOOKS
 from .pixels import dice, f1, iou, ratio
 from .scores import PIXELS, TP, summable
 
@@ -88,6 +89,18 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
     return table.astype(dict.fromkeys(("grid_a", "grid_b", "seed", "seed_b"), "Int64"))
 
 
+def differences_by_look(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """``differences`` over the tiles of each look by itself, ``look`` first; no row where there is one."""
+    tiles = scores[scores["scope"] == "tile"]
+    looks = [look for look in LOOKS if (tiles["look"] == look).any()]
+    parts = [differences(tiles[tiles["look"] == look], resamples, seed) for look in looks]
+    if len(parts) < 2:
+        return pd.DataFrame(columns=["look", *COLUMNS])
+    return pd.concat([part.assign(look=look) for look, part in zip(looks, parts, strict=True)])[
+        ["look", *COLUMNS]
+    ].reset_index(drop=True)
+
+
 def _intervals(
     a: np.ndarray,
     b: np.ndarray,
@@ -126,7 +139,7 @@ def claimed_pairs(keys: list[Key]) -> Iterator[tuple[Key, Key]]:
     """Pairs to compare, of one encoder, seed and scope (references have neither encoder nor seed).
 
     For every label X of a canonical model, on its finest grid (128): X+P against X; X against itself on a
-    coarser grid (32); X against Ours and X+P against Ours+P; X+P against each of the rivals; X against
+    coarser grid (32); X against Ours and X+P against Ours+P; both against each of the rivals; X against
     DeepLabV3 (pixels); a label of the user's own that ends with +L_cnt, and its X+P, against Ours+L_cnt and
     its X+P. A rival that was trained with one seed only stands against every seed of ours.
     """
@@ -142,9 +155,10 @@ def claimed_pairs(keys: list[Key]) -> Iterator[tuple[Key, Key]]:
             continue
         label, merged = approach.removesuffix("+P"), approach.endswith("+P")
         if merged:
-            others = [(label, grid), *((rival, 0) for rival in RIVALS)]
+            others = [(label, grid)]
         else:
             others = [*((approach, coarse) for coarse in sorted(own - {grid})), ("DeepLabV3", 0)]
+        others += [(rival, 0) for rival in RIVALS]
         alike = ["Ours", "Ours+L_cnt"] if label.endswith("+L_cnt") else ["Ours"]
         others += [(other + "+P" * merged, grid) for other in alike if other != label]
         for other, other_grid in others:

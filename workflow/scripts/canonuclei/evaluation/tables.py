@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_path
-from .aggregate import by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
-from .bootstrap import differences
+from .aggregate import by_density, by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
+from .bootstrap import differences, differences_by_look
 from .lengths import with_epochs, with_epochs_of_both
 from .markdown import table1_markdown
 from .page import html_page
@@ -34,6 +34,7 @@ def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str
         "table1_images": mean_over_images(tiles),
         "table1_whole": pooled(whole),
         "table1_by_look": by_look(tiles),
+        "table1_by_density": by_density(tiles),
         "table1_without": pooled(tiles[~occurs] if occurs.any() else tiles.iloc[:0]),
         "f1_curves": f1_curves(tiles),
         "f1_mean_readings": mean_f1_readings(tiles),
@@ -59,7 +60,7 @@ def write_tables(
     seed: int,
     leave_out: Sequence[str] = (),
 ) -> None:
-    """Write all tables, ``differences.csv``, and ``table1.md`` with the same as ``table1.html``.
+    """Write all tables, the differences, all and by look, and ``table1.md`` with the same as ``table1.html``.
 
     Args:
         folder: where they go.
@@ -76,7 +77,8 @@ def write_tables(
     left_out = [image for image in leave_out if (images == image).any()]
     about = {**about, **unmatched(scores), "images": images.nunique(), "left_out": left_out}
     text = table1_markdown(tables, about)
-    tables["differences"] = with_epochs_of_both(differences(scores, resamples, seed), about["runs"])
+    for name, compare in (("differences", differences), ("differences_by_look", differences_by_look)):
+        tables[name] = with_epochs_of_both(compare(scores, resamples, seed), about["runs"])
     for name, table in tables.items():
         with atomic_path(Path(folder) / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6f")

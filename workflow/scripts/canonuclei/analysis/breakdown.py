@@ -1,0 +1,93 @@
+"""Parts of ``analysis.md``: differences by look, and scores by the number of nuclei in a tile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..evaluation.bootstrap import RIVALS
+from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
+from ..markdown import markdown_table
+
+EMPTY = "–"
+LOOK_NOTE = """Differences in F1@0.5 as above, over the tiles of one look; drawn again are the images of that
+look, of which some have few. All pairs and metrics are in `../differences_by_look.csv`."""
+DENSITY_NOTE = """K: the true nuclei of a tile, those that its border cuts among them; in the heads, how many
+nuclei such tiles have in all. Medians over seeds; all of it is in `../table1_by_density.csv`."""
+METRICS = {"f1_50": ("F1@0.5, %", 100, 1), "count_mae": ("Count error, nuclei a tile", 1, 2)}
+
+
+def difference_cells(row: Mapping[str, Any]) -> list[str]:
+    """A difference of fractions in points and its interval; bold where that leaves out 0.
+
+    Args:
+        row: of differences.csv, with ``unlike`` of ``lengths.differ``: what was trained for another length
+            is never bold.
+    """
+    value = f"{100 * row['difference']:+.1f}"
+    sure = (row["low"] > 0 or row["high"] < 0) and not row["unlike"]
+    interval = f"{100 * row['low']:+.1f} … {100 * row['high']:+.1f}"
+    return [f"**{value}**" if sure else value, EMPTY if pd.isna(row["low"]) else interval]
+
+
+def whose(row: Mapping[str, Any]) -> list[str]:
+    """Encoder and seed of a row; references have none."""
+    encoder, seed = row["encoder"], row["seed"]
+    return [EMPTY if pd.isna(encoder) else str(encoder), EMPTY if pd.isna(seed) else f"{seed:.0f}"]
+
+
+def look_parts(differences: pd.DataFrame) -> list[str]:
+    """A note and a table of what our approaches, with +P, are above their rivals in each look; or nothing.
+
+    Args:
+        differences: differences_by_look.csv.
+    """
+    ours = differences["approach_a"].str.endswith("+P") & differences["approach_b"].isin(RIVALS)
+    chosen = differences[ours & (differences["metric"] == "f1_50")]
+    if chosen.empty:
+        return []
+    chosen = with_lengths_of_both(chosen.assign(unlike=differ(chosen)))
+    rows = [
+        [
+            f"{row['approach_a']} − {row['approach_b']}",
+            *(*whose(row), row["look"], f"{row['images']:.0f}"),
+            *difference_cells(row),
+        ]
+        for row in chosen.to_dict("records")
+    ]
+    heads = ["a − b", "encoder", "seed", "look", "images", "difference", "95 %"]
+    return ["### By look", LOOK_NOTE, markdown_table(heads, rows, 4)]
+
+
+def density_parts(table: pd.DataFrame, last_steps: Sequence[str]) -> list[str]:
+    """A note, and for F1@0.5 and the count error a table with a column for each range of K; or nothing.
+
+    Args:
+        table: table1_by_density.csv.
+        last_steps: ends of the names of approaches to show.
+    """
+    table = with_lengths(table)
+    finest = table["grid"].isna() | (table["grid"] == table["grid"].max())
+    told = table["approach"].str.endswith(tuple(last_steps)) & (table["supervision"] != "oracle")
+    chosen = table[finest & told]
+    ranges = list(dict.fromkeys(table["k"]))
+    if chosen.empty or len(ranges) < 2:
+        return []
+    nuclei = (chosen["tp"] + chosen["fn"]).groupby(chosen["k"]).max()
+    parts = ["## By the number of nuclei in a tile", DENSITY_NOTE]
+    for metric, (name, factor, digits) in METRICS.items():
+        medians = chosen.groupby(["approach", "encoder", "k"], dropna=False, sort=False)[metric].median()
+        wide = medians.unstack("k").reindex(columns=ranges)
+        # without a nucleus there is none to find
+        wide = wide.drop(columns=[k for k in ranges if metric == "f1_50" and not nuclei.get(k)])
+        if wide.notna().to_numpy().any():
+            rows = [
+                [approach, EMPTY if pd.isna(encoder) else encoder]
+                + [EMPTY if pd.isna(value) else f"{factor * value:.{digits}f}" for value in values]
+                for (approach, encoder), values in zip(wide.index, wide.to_numpy(), strict=True)
+            ]
+            heads = [f"K = {k} ({nuclei.get(k, 0):,.0f})" for k in wide]
+            parts += [f"{name}:", markdown_table(["approach", "encoder", *heads], rows, 2)]
+    return parts if len(parts) > 2 else []
