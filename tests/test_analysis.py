@@ -168,7 +168,7 @@ def test_bars_tell_of_a_row_what_it_has():
     table.loc[table["approach"] == "Merged", ["encoder", "seed"]] = None
     figure = draw_failures(pd.concat([table, table.assign(seed=1)]), [], "One", simulated=True)
     told = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert told == ["One, s0", "Merged", "One, s1", "Merged, s1"]
+    assert told == ["One, s0", "One, s1", "Merged", "Merged, s1"]
     plt.close(figure)
 
 

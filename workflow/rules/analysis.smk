@@ -110,6 +110,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
                 "../failures.py",
                 "analysis/examples.py",
                 "evaluation/references.py",
+                "evaluation/aggregate.py",
                 "evaluation/lengths.py",
                 "figures/failures.py",
                 "figures/measurements.py",
@@ -147,7 +148,9 @@ rule analysis_page:
         dataset=config["dataset"],
         own=FOLDER,
         simulated=SIMULATED,
-        code=code_digest("../analysis_page.py", "analysis/page.py", *TABULATING, *STUDYING),
+        code=code_digest(
+            "../analysis_page.py", "analysis/page.py", "analysis/breakdown.py", *TABULATING, *STUDYING
+        ),
     message:
         "Setting the analysis beside what is claimed"
     script:

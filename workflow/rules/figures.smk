@@ -171,6 +171,8 @@ if all(FIGURE_RUNS.values()):
                 labels={"figure": "2. Instances"},
             ),
             svg=f"{RESULTS}/figures/figure2.svg",
+            # for the README's first screen
+            first=f"{RESULTS}/figures/figure2_first.png",
         log:
             f"{LOGS}/figure2.log",
         conda:

@@ -15,6 +15,7 @@ rule publish:
     input:
         rules.tables.output,
         [file for file in FIGURE_FILES + ANALYSIS if not file.endswith(".svg")],
+        rules.figure2.output.first if all(FIGURE_RUNS.values()) else [],
         expand(f"{RESULTS}/runs/{{run}}/{{file}}", run=RUNS, file=["log.csv", "model.json"]),
         predicted_by(RUNS),
         record=f"{RESULTS}/provenance.json",

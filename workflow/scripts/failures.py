@@ -8,6 +8,7 @@ import pandas as pd
 
 from canonuclei.analysis.examples import Example, commonest_failure, example_of, examples
 from canonuclei.analysis.study import TEXTS, failure_table, measurement_table
+from canonuclei.evaluation.aggregate import in_order
 from canonuclei.evaluation.approaches import ending_of, predictions_of
 from canonuclei.evaluation.frames import GroundTruth
 from canonuclei.evaluation.lengths import with_epochs, with_lengths
@@ -82,6 +83,8 @@ def main(
             predictions_of(paths, truth, whole, distance) if paths else otsu_predictions(truth, distance)
         )
         of_each += worst_of_each(theirs, predicted, truth)
+    order = list(in_order(made["failures"])["approach"])
+    of_each.sort(key=lambda each: order.index(each[0]))
     make_figure(draw_failures_of_each, figures["failures_of_each"], found=of_each, simulated=simulated)
     pairs = own[(own["approach"] == approach) & (own["kind"] == "found")]
     make_figure(

@@ -29,21 +29,19 @@ def main(
         tiles_folder: of the set ``test``.
         ours: table of nuclei and shape of the run without the count loss.
         counted: the same of the run with it.
-        outputs: format → file.
+        outputs: format → file; ``first``: a PNG of the first row alone.
         wanted: numbers of the tiles to show, or None.
         simulated: whether the images are.
         epochs: of the two runs, to be told.
     """
     tiles = read_tiles(tiles_folder, instances=True)
-    make_figure(
-        draw_figure2,
-        outputs,
-        tiles=tiles,
-        chosen=choose_tiles(with_counts(tiles), wanted),
-        ours=load_nuclei(*ours, epochs[0]),
-        counted=load_nuclei(*counted, epochs[1]),
-        simulated=simulated,
-    )
+    chosen = choose_tiles(with_counts(tiles), wanted)
+    models = {"ours": load_nuclei(*ours, epochs[0]), "counted": load_nuclei(*counted, epochs[1])}
+    whole = {kind: path for kind, path in outputs.items() if kind != "first"}
+    make_figure(draw_figure2, whole, tiles=tiles, chosen=chosen, simulated=simulated, **models)
+    if "first" in outputs:
+        first = {"png": outputs["first"]}
+        make_figure(draw_figure2, first, tiles=tiles, chosen=chosen[:1], simulated=simulated, **models)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from matplotlib.patches import PathPatch
 from ..analysis.examples import Example
 from ..analysis.failures import TRUE_KINDS
 from ..analysis.study import UNMATCHED
+from ..evaluation.aggregate import in_order
 from .outlines import outline
 from .style import (
     BLUE,
@@ -51,7 +52,7 @@ def draw_failures(table: pd.DataFrame, found: Sequence[Example], whose: str, sim
         whose: examples they are: an approach, and of which run.
         simulated: whether the images are.
     """
-    rows = table[table["by"] == "all"]
+    rows = in_order(table[table["by"] == "all"])
     height = 0.5 + 0.24 * len(rows)
     figure = plt.figure(figsize=(8.4, height + 2.3), layout="constrained")
     # room for names that the layout takes for narrower than they are drawn
@@ -84,7 +85,7 @@ def draw_failures_of_each(found: Sequence[tuple[str, str, float, Example]], simu
     columns = min(4, max(1, len(found)))
     rows = max(1, math.ceil(len(found) / columns))
     figure, grid = plt.subplots(
-        rows, columns, figsize=(2.1 * columns, 2.35 * rows + 0.4), squeeze=False, layout="constrained"
+        rows, columns, figsize=(2.1 * columns, 2.6 * rows + 0.4), squeeze=False, layout="constrained"
     )
     for axes in grid.flat:
         axes.set_axis_off()
