@@ -4,12 +4,14 @@ Not a rule: ``make docs`` (``--check`` only tells whether they are in step).
 """
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
+import published_tables
 from canonuclei.evaluation.lengths import with_lengths
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.evaluation.preface import PAPER_EPOCHS
@@ -85,7 +87,7 @@ def headline(folder: Path) -> str:
         "Mask R-CNN": f"Mask R-CNN, told every nucleus{short},",
     }
     there = [f"{text} {of(name)}" for name, text in rivals.items() if name in set(rows["approach"])]
-    return (
+    return _filled(
         f"**Told masks and counts, it reaches an F1 at IoU 0.5 of {of('Ours+L_cnt+P')}** on the test images "
         f"at hand. Beside it, {'; '.join(there)}."
     )
@@ -201,9 +203,11 @@ def picture(folder: Path) -> str:
     """The first row of Figure 2, and what it shows."""
     return (
         f"[![Figure 2, first row: instances](results/published/{folder.name}/figures/figure2_first.png)]"
-        f"(workflow/scripts/figure2.py)\n\n*The most crowded test tile, its true nuclei, and what models of "
-        f"{_drawn_length(folder)} find in it: told the mask alone, told the count as well, and with pieces "
-        "joined. (Drawn by [figure2.py](workflow/scripts/figure2.py).)*"
+        "(workflow/scripts/figure2.py)\n\n"
+    ) + _filled(
+        f"*The busiest test tile of its look, its true nuclei, and what models of {_drawn_length(folder)} "
+        "find in it: told the mask alone, told the count as well, and with pieces joined. (Drawn by "
+        "[figure2.py](workflow/scripts/figure2.py).)*"
     )
 
 
@@ -211,10 +215,16 @@ def system(folder: Path) -> str:
     """Figure 1, and what it shows."""
     return (
         f"[![Figure 1: from a tile to a composed mask](results/published/{folder.name}/figures/figure1.png)]"
-        f"(workflow/scripts/figure1.py)\n\n*A real tile and the outputs of a model of "
-        f"{_drawn_length(folder)}: the encoder places instances of one learned shape, and their maximum is "
-        "compared with the binary mask. (Drawn by [figure1.py](workflow/scripts/figure1.py).)*"
+        "(workflow/scripts/figure1.py)\n\n"
+    ) + _filled(
+        f"*A real tile and the outputs of a model of {_drawn_length(folder)}: the encoder places instances "
+        "of one learned shape, and their maximum is compared with the binary mask. (Drawn by "
+        "[figure1.py](workflow/scripts/figure1.py).)*"
     )
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _drawn_length(folder: Path) -> str:
@@ -270,6 +280,8 @@ def main(check: bool = False) -> int:
     if folder.name == FOLDERS[0]:
         changed |= put(folder / "README.md", "runs", runs_table(folder), check)
         changed |= put(folder / "README.md", "beside the paper", beside_paper(folder), check)
+        changed |= put(folder / "README.md", "failures", published_tables.failures(folder), check)
+        changed |= put(folder / "README.md", "density", published_tables.density(folder), check)
     return changed | put(
         README,
         "results",
