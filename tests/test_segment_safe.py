@@ -40,6 +40,18 @@ def test_results_of_two_models_in_one_folder(images, loaded, tmp_path, capsys) -
     assert call("explain", out / "a") == 0
 
 
+def test_a_page_has_one_threshold(images, loaded, tmp_path, capsys) -> None:
+    """One slider for all: nuclei of another threshold would be drawn and told at the wrong one."""
+    out = tmp_path / "out"
+    assert segment(images / "a.png", out) == segment(images / "c.png", out) == 0
+    assert call("rethreshold", out / "c", "--threshold", 0.3) == 0
+    capsys.readouterr()
+    assert call("explain", out) == 1
+    assert "c: has threshold 0.3, a 0.5, and one page has one slider" in capsys.readouterr().err
+    assert call("explain", out / "c") == 0
+    assert call("rethreshold", out, "--threshold", 0.3) == call("explain", out) == 0
+
+
 def test_a_failing_image_loses_nothing_and_passes_for_nothing(images, loaded, tmp_path, capsys) -> None:
     out = tmp_path / "out"
     assert call("segment", images, "--output", out, "--quiet") == 0

@@ -81,6 +81,12 @@ def _shape_of(folders: list[Path], metadata: list[dict[str, Any]]) -> tuple[Shap
             problem = f"is of another model than {folders[0].name}, and one page has one shape"
             remedy = "segment all with one model, or call this for each image's folder"
             raise InputError(folder, problem, remedy)
+        thresholds = [each.get("threshold", 0.5) for each in (metadata[0], one)]
+        if len(set(thresholds)) > 1:
+            other, own = thresholds
+            problem = f"has threshold {own:g}, {folders[0].name} {other:g}, and one page has one slider"
+            remedy = "rethreshold all to one, or call this for each image's folder"
+            raise InputError(folder, problem, remedy)
     return first
 
 
@@ -140,7 +146,6 @@ def _about(metadata: list[dict[str, Any]], told: dict[str, Any]) -> dict[str, An
         for key, value in first.items()
         if key not in (*NOT_TOLD, *_OWN) and all(one.get(key, value) == value for one in metadata)
     }
-    # thresholds that differ between images cannot share one slider: the first image's is taken
     return {**alike, "threshold": first.get("threshold", 0.5), "keep": first.get("keep", 0.05)}
 
 

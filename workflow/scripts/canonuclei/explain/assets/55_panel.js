@@ -112,14 +112,15 @@ class Panel {
         `${digits(seenAngle(numbers.orientation))}° from the horizontal (orientation ${digits(numbers.orientation, 2)} rad)`, "orientation"]);
       rows.push(["Centre", `row ${digits(numbers["centroid-0"], 4)}, column ${digits(numbers["centroid-1"], 4)}`, "centroid"]);
     }
-    if (columns.touches_border && columns.touches_border[index] > 0) rows.push(["Border", "touches the image's edge", "border"]);
+    const asInFile = model.untouched(index);
+    if (asInFile && columns.touches_border && columns.touches_border[index] > 0) rows.push(["Border", "touches the image's edge", "border"]);
     if (columns.merged_from && columns.merged_from[index]) rows.push(["Merged from", columns.merged_from[index].split(";").join(", "), "merged"]);
     for (const [name, words] of [["overlap", "Shared pixels"], ["disagreement", "Disagreement"]]) {
       const value = columns[name] ? columns[name][index] : NaN;
-      if (Number.isFinite(value)) rows.push([words, `${digits(100 * value, 2)} %${name === "overlap" ? " of it is claimed by another nucleus too" : " under flips and rotations"}`, name]);
+      if (asInFile && Number.isFinite(value)) rows.push([words, `${digits(100 * value, 2)} %${name === "overlap" ? " of it is claimed by another nucleus too" : " under flips and rotations"}`, name]);
     }
     for (const name of Object.keys(columns).filter((key) => key.startsWith("intensity_mean-"))) {
-      if (Number.isFinite(columns[name][index])) rows.push([`Mean intensity\u00a0${name.slice(15)}`, digits(columns[name][index]), name]);
+      if (asInFile && Number.isFinite(columns[name][index])) rows.push([`Mean intensity\u00a0${name.slice(15)}`, digits(columns[name][index]), name]);
     }
     rows.push(["L", `${digits(one.l11)}, 0; ${digits(one.l21)}, ${digits(one.l22)}`, "L"], ["t", `${digits(one.t1)}, ${digits(one.t2)}`, "t"]);
     $("numbers").replaceChildren(...rows.map(([name, value, key]) => make("div", { "data-key": key }, make("dt", {}, name), make("dd", {}, value))));

@@ -80,6 +80,9 @@ class Table {
 
 const fileName = (name) => name.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^[._]+/, "").slice(0, 80) || "nuclei";
 
+/** Columns that were measured on the pixels of the file's mask: nobody measures them on another outline. */
+const ofMask = (name) => /^(intensity_|overlap$|disagreement$|touches_border$)/.test(name);
+
 /** The file's columns by their names, measures as they are now; `threshold` and `edited` say what made them. */
 function selectionCsv(model, indices) {
   const names = Object.keys(model.columns);
@@ -87,7 +90,8 @@ function selectionCsv(model, indices) {
   for (const index of indices) {
     const values = model.values[index], changed = !model.untouched(index);
     const now = changed ? { ...model.nucleus(index), ...values, ...(model.image.pixelSize ? measureMicrons(values, model.image.pixelSize) : {}) } : {};
-    const fields = names.map((name) => csvField(now[name] !== undefined ? now[name] : model.columns[name][index]));
+    const kept = (name) => (changed && ofMask(name) ? "" : model.columns[name][index]);
+    const fields = names.map((name) => csvField(now[name] !== undefined ? now[name] : kept(name)));
     lines.push([csvField(model.image.name), ...fields, csvField(model.threshold), model.edits.has(index) ? 1 : 0].join(","));
   }
   return `${lines.join("\n")}\n`;
