@@ -58,6 +58,18 @@ BAD = [
         {"Tool [2D]": "tool"},
         "evaluation.labels: 'Tool [2D]' does not fit (A name without",
     ),
+    (
+        "variants/ours/input",
+        {"percentiles": [0, 100]},
+        "variants.ours.input.percentiles: [0, 100], but all tiles are cut with [1.0, 99.8]",
+    ),
+    ("variants/deeplabv3/training", {"batch_size": 1}, "variants.deeplabv3.training.batch_size: 1, and"),
+    ("tuning/variant", "our", "tuning.variant: no variant 'our' (did you mean"),
+    (
+        "tuning/trials",
+        {"full": {"why": "to see", "variant": "mask-rcnn"}},
+        "tuning.trials.full.variant: trials score masks, not instances",
+    ),
     ("evaluation/labels", {"{x}": "tool"}, "evaluation.labels: '{x}' does not fit"),
     ("evaluation/labels", {"Otsu+WS": "tool"}, "evaluation.labels.Otsu+WS: 'Otsu+WS' is what a row"),
     ("evaluation/labels", {"Ours+P": "tool"}, "evaluation.labels.Ours+P: 'Ours+P' is what a row"),

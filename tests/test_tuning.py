@@ -14,6 +14,7 @@ from canonuclei.errors import InputError
 from canonuclei.files import read_json
 from canonuclei.settings import overlay
 from canonuclei.training.batches import Batches
+from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.tuning.groups import groups_of
 from canonuclei.tuning.table import tuning_markdown, tuning_table
 from canonuclei.tuning.trials import change_of, trial_chain, trial_run
@@ -67,6 +68,19 @@ def test_a_trial_has_the_changes_of_all_that_it_stands_on(config):
     assert change_of(TRIALS["more"]) == {"seed": 3, "alpha": 0.1, "network.initial_radius": 6.0}
 
 
+def test_a_trial_may_start_from_other_weights(config):
+    """By encoder or for all, as the section has them; batch norm keeps only statistics that there are."""
+    given = {"imagenet": "frozen", "none": "train"}
+    for told in ("imagenet", {"resnet50": "imagenet"}, "none", {"resnet50": "none"}):
+        for before in ("imagenet", "none"):
+            trials = {"one": {"why": "x", "backbone": "resnet50", "encoder": {"weights": told}}}
+            whole = overlay(config, {"encoder": {"weights": before, "batch_norm": "frozen"}})
+            whole["tuning"] = {**whole["tuning"], "trials": trials}
+            encoder = trial_run(whole, "one")["settings"]["encoder"]
+            weights = told if isinstance(told, str) else told["resnet50"]
+            assert (encoder["weights"], encoder["batch_norm"]) == (weights, given[weights])
+
+
 @pytest.mark.parametrize(
     ("trials", "message"),
     [
@@ -109,13 +123,14 @@ def test_a_trial_trains_on_the_rest_and_is_scored_on_the_groups(tiles, config, t
     run = trial_run(overlay(config, {"tuning": {"variant": variant}}), "start")
     about = {"base": None, "why": TRIALS["start"]["why"], "change": {}}
     output = tmp_path / "start.json"
-    trial_script.main("start", run, about, HOLD_OUT, tiles, None, 5, output, 1)
+    trial_script.main("start", run, about, HOLD_OUT, tiles, None, 5, output, 1, "code")
     found = read_json(output)
     assert found["training_images"] == 2
     assert list(found["groups"]) == ["validation", "colour", "large"]
     assert [group["images"] for group in found["groups"].values()] == [1, 1, 1]
     assert 0 <= found["groups"]["validation"]["iou"] <= 1
     assert not list(tmp_path.glob("*checkpoint*"))
+    assert (found["hold_out"], found["distance"]) == (HOLD_OUT, 5)
     table = tuning_table([found])
     assert list(table["group"]) == ["validation", "colour", "large"]
     assert json.loads(table["change"][0]) == {}
@@ -125,3 +140,28 @@ def test_a_trial_trains_on_the_rest_and_is_scored_on_the_groups(tiles, config, t
     both = tuning_table([found, found | {"trial": "wider", "base": "start", "why": "a guess"}])
     page = tuning_markdown(both, config["tuning"])
     assert "| start | – |" in page and "| wider | start |" in page
+
+
+def test_a_trial_goes_on_only_on_what_it_began_with(tiles, config, tmp_path, monkeypatch, capsys):
+    """Weights that have seen an image are none that was held out; nor are those of other code or masks."""
+    run = trial_run(overlay(config, {"tuning": {"epochs": 2}}), "start")
+    output, about = tmp_path / "start.json", {"base": None, "why": "x", "change": {}}
+    begun = Trainer._epoch
+
+    def stopped(self, number):
+        begun(self, number)
+        self.stop_asked = True
+
+    def goes_on(hold_out, code) -> bool:
+        """Stopped after its first epoch, then begun as told."""
+        monkeypatch.setattr(Trainer, "_epoch", stopped)
+        with pytest.raises(Interrupted):
+            trial_script.main("start", run, about, {}, tiles, None, 5, output, 1, "code")
+        monkeypatch.setattr(Trainer, "_epoch", begun)
+        capsys.readouterr()
+        trial_script.main("start", run, about, hold_out, tiles, None, 5, output, 1, code)
+        return "goes on after step" in capsys.readouterr().out
+
+    assert goes_on({}, "code")
+    assert not goes_on({}, "newer code")
+    assert not goes_on({"colour": ["tissue"]}, "code")

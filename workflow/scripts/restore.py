@@ -75,6 +75,7 @@ def restore_trials(published: Path, names: Iterable[str], folder: Path, config: 
             trial_run(config, name),
             about,
             config["tuning"]["hold_out"],
+            config["evaluation"]["watershed_distance"],
             folder / f"{name}.json",
         )
         count += not changed

@@ -1,5 +1,6 @@
 """Rule trial: a short training on some groups of images, scored on validation images and on the others."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from canonuclei.files import write_json
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
 from canonuclei.nuclei.measures import describe_shape, one_closed_piece
-from canonuclei.provenance import processor, revision
+from canonuclei.provenance import file_digest, processor, revision
 from canonuclei.training.batches import Batches
 from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.tuning.groups import VALIDATION, groups_of
@@ -31,6 +32,7 @@ def main(
     distance: int,
     output: Path,
     threads: int,
+    code: str,
 ) -> None:
     """Train the trial and write its scores.
 
@@ -44,6 +46,7 @@ def main(
         distance: px between the markers of +WS.
         output: JSON.
         threads: of torch and of scoring.
+        code: digest of the code that trains it.
     """
     settings = trial["settings"]
     torch.set_num_threads(settings["training"]["threads"] or threads)
@@ -59,7 +62,11 @@ def main(
     )
     validation = Batches(tiles / "val", settings, instances=False, counts=True, images=images["val"][""])
     checkpoint = output.with_suffix(".checkpoint.safetensors")
-    trainer = Trainer(model, training, validation, settings, name, trial["seed"], checkpoint)
+    data = [file_digest(tiles / "train" / f"{part}.npy") for part in ("images", "masks", "valid")]
+    told = [code, trial["model"], trial["encoder"], hold_out, data, training.tiles.table.to_csv()]
+    trainer = Trainer(
+        model, training, validation, settings, name, trial["seed"], checkpoint, json.dumps(told)
+    )
     log = trainer.fit()
     groups = {
         VALIDATION: score_images_of(model, tiles / "val", images["val"][""], settings, distance, threads)
@@ -75,6 +82,8 @@ def main(
             **about,
             **{key: trial[key] for key in ("variant", "encoder", "seed")},
             "steps": trainer.total,
+            "hold_out": hold_out,
+            "distance": distance,
             "training_images": len(images["train"][""]),
             "groups": groups,
             "shape_whole": one_closed_piece(shape) if shape else None,
@@ -109,6 +118,7 @@ if __name__ == "__main__":
                 snakemake.params.distance,
                 Path(snakemake.output[0]),
                 snakemake.threads,
+                snakemake.params.code,
             )
         except Interrupted as stop:
             print(stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,15 +136,23 @@ def _with_measures(file: Path, shape_file: Path, target: Path) -> None:
 
 
 def restore_trial(
-    file: Path, trial: Mapping[str, Any], about: Mapping[str, Any], hold_out: Iterable[str], target: Path
+    file: Path,
+    trial: Mapping[str, Any],
+    about: Mapping[str, Any],
+    hold_out: Mapping[str, Sequence[str]],
+    distance: int,
+    target: Path,
 ) -> list[str]:
     """Copy what a published trial came to, if the configuration would try the same now.
+
+    Its code and data are not compared; what the groups hold and the distance of +WS where it tells them.
 
     Args:
         file: its JSON in ``results/published/<dataset>-tuning/trials``.
         trial: what it would train now (``trial_run``).
         about: what the table would say of it now: ``base``, ``why``, ``change``.
-        hold_out: the groups that it would be scored on now, beside validation.
+        hold_out: the groups that it would be scored on now, beside validation, and what each holds.
+        distance: px between the markers of +WS, as now.
         target: where the rule ``trial`` would write it.
 
     Returns:
@@ -157,9 +165,10 @@ def restore_trial(
         told = read_json(file)
         then = {key: told[key] for key in ("variant", "encoder", "seed", "settings")}
         then["held out"] = [group for group in told["groups"] if group in hold_out]
+        then |= {key: told[key] for key in ("hold_out", "distance") if key in told}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(file, f"is no trial: {error}", "fetch it from the repository again") from None
-    now = {**trial, "held out": list(hold_out)}
+    now = {**trial, "held out": list(hold_out), "hold_out": dict(hold_out), "distance": distance}
     changed = differences(flat(then), flat({key: now[key] for key in then}))
     if not changed:
         write_json(target, {**told, **about})

@@ -138,6 +138,11 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
             problem = f"{variant['label']!r} is also the label of {labels[variant['label']]!r}"
             yield InputError(f"{where}.label", problem, "give each variant a label of its own")
         labels[variant["label"]] = name
+        yield from _tiles_faults(variant, where, config)
+        training = {**config["training"], **variant.get("training", {})}
+        if variant["model"] == "deeplabv3" and training["batch_size"] == 1:
+            problem = "1, and DeepLabV3 normalizes over the tiles of a batch"
+            yield InputError(f"{where}.training.batch_size", problem, "give it 2 or more")
         yield from _presence_faults(
             config["prediction"] | variant.get("prediction", {}), f"{where}.prediction"
         )
@@ -146,6 +151,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
     if config["segment"]["scale"] is not None and config["segment"]["diameter"] is not None:
         yield InputError("segment.scale", "given beside segment.diameter", "give one of the two")
     yield from _folder_faults(config)
+    yield from _trial_faults(config)
     if config["split"]["protocol"] == "stage1" and not (
         config["split"]["list"] or config["source"] == "simulated" or config["data"]["kind"] == "folder"
     ):
@@ -160,6 +166,30 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[InputError]:
             yield InputError(f"evaluation.labels.{name}", problem, "name it otherwise")
     if config["tiles"]["whole_overlap"] >= config["tiles"]["size"]:
         yield InputError("tiles.whole_overlap", "not smaller than tiles.size", "64 is the default")
+
+
+def _tiles_faults(changes: Mapping[str, Any], where: str, config: Mapping[str, Any]) -> Iterator[InputError]:
+    """Tiles are cut once for all models, with percentiles of their own."""
+    own = changes.get("input", {}).get("percentiles")
+    if own is not None and list(own) != list(config["input"]["percentiles"]):
+        problem = f"{list(own)}, but all tiles are cut with {list(config['input']['percentiles'])}"
+        yield InputError(f"{where}.input.percentiles", problem, "set input.percentiles, which is all models'")
+
+
+def _trial_faults(config: Mapping[str, Any]) -> Iterator[InputError]:
+    """Faults of the short trials: what they try must be there, and be scored as it predicts."""
+    variants = config["variants"]
+    named = {"tuning.variant": config["tuning"]["variant"]}
+    for name, trial in config["tuning"]["trials"].items():
+        where = f"tuning.trials.{name}"
+        yield from _tiles_faults(trial, where, config)
+        if "variant" in trial:
+            named[f"{where}.variant"] = trial["variant"]
+    for where, variant in named.items():
+        if variant not in variants:
+            yield InputError(where, f"no variant {variant!r}", _nearest(variant, variants))
+        elif variants[variant]["model"] == "maskrcnn":
+            yield InputError(where, "trials score masks, not instances", "name another variant")
 
 
 def _presence_faults(prediction: Mapping[str, Any], where: str) -> Iterator[InputError]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputError
-from ..settings import SECTIONS, keep_statistics, overlay, run_settings
+from ..settings import SECTIONS, overlay, run_settings
 
 
 def trial_chain(trials: Mapping[str, Any], name: str) -> list[str]:
@@ -43,11 +43,11 @@ def trial_run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         merged = overlay(merged, tuning["trials"][each])
     variant = merged.get("variant", tuning["variant"])
     encoder = merged.get("backbone", tuning["encoder"])
-    settings = run_settings(config, variant, encoder)
+    changes = {key: merged[key] for key in SECTIONS if key in merged}
+    # as a variant of its own, so that weights are resolved as every run's are
+    settings = run_settings(overlay(config, {"variants": {variant: changes}}), variant, encoder)
     short = {key: tuning[key] for key in ("epochs", "tiles_per_epoch")}
-    settings = overlay(settings, {"training": short})
-    settings = overlay(settings, {key: merged[key] for key in SECTIONS if key in merged})
-    keep_statistics(settings["encoder"], encoder)
+    settings = overlay(settings, {"training": {**short, **changes.get("training", {})}})
     settings["alpha"] = float(merged.get("alpha", settings["alpha"]))
     return {
         "variant": variant,
