@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
+import publish as publish_script
 from canonuclei import provenance
+from canonuclei.settings import overlay
 from canonuclei.verification.record import config_origin, published_record
 from verify_standins import Finished, write
 
@@ -35,13 +39,26 @@ def test_what_is_published_names_no_place_and_no_own_file(finished: Finished):
     record["overrides"] = {
         "source": "my/folder",
         "data": {"images": "my/patients", "channel": 1},
+        "evaluation": {"labels": {"Tool": "my/tool"}, "bootstrap": 9},
         "strict": True,
     }
     told = published_record(record, folder=True)
-    assert told["overrides"] == {"data": {"channel": 1}, "strict": True}
+    assert told["overrides"] == {"data": {"channel": 1}, "evaluation": {"bootstrap": 9}, "strict": True}
     assert told["inputs"]["own images"]["files"] == 1
     assert "my/" not in json.dumps(told) and str(finished.root) not in json.dumps(told)
     assert list(published_record(record, folder=False)["inputs"]) == ["archive.zip"]
+
+
+def test_the_published_configuration_names_no_place(repository: Path):
+    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    config = overlay(config, yaml.safe_load((repository / "config" / "folder.yaml").read_text()))
+    data = {"images": "/my/images", "masks": "/my/masks", "counts": "/my/counts.csv", "split": "/my/a.csv"}
+    places = {"source": "/my/files", "data": data, "evaluation": {"labels": {"Tool": "/my/tool"}}}
+    told = publish_script.without_machine(overlay(config, places))
+    assert "/my" not in yaml.safe_dump(told)
+    assert told["evaluation"]["labels"] == {"Tool": "given"} and told["data"]["split"] == "given"
+    counted = publish_script.without_machine(overlay(config, {"data": data | {"counts": "components"}}))
+    assert counted["data"]["counts"] == "components"
 
 
 def test_where_a_configuration_comes_from(tmp_path: Path, monkeypatch):

@@ -11,6 +11,7 @@ from canonuclei.logs import log_to
 from canonuclei.provenance import file_digest, revision
 from canonuclei.publish import publish
 from canonuclei.settings import plain
+from canonuclei.verification.configuration import GIVEN, NOT_PLACES
 from canonuclei.verification.record import published_record
 from canonuclei.words import many
 
@@ -58,8 +59,12 @@ def without_machine(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration without folders of this machine, which say nothing elsewhere."""
     if not config["source"].startswith("https://") and config["source"] != "simulated":
         config = {**config, "source": "a folder with the published files"}
-    if config["data"]["kind"] == "folder":
-        config = {**config, "data": {**config["data"], "images": "own images", "masks": "own masks"}}
+    data = config["data"]
+    if data["kind"] == "folder":
+        told = {key: GIVEN for key in ("counts", "split") if data.get(key) not in NOT_PLACES}
+        config = {**config, "data": {**data, **told, "images": "own images", "masks": "own masks"}}
+    if labels := config["evaluation"].get("labels"):
+        config = {**config, "evaluation": {**config["evaluation"], "labels": dict.fromkeys(labels, GIVEN)}}
     return config
 
 

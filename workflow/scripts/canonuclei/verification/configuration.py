@@ -9,7 +9,8 @@ from typing import Any
 PLACES = ("source", "data.images", "data.masks", "data.counts", "data.split", "evaluation.labels")
 # Of other targets than `all`
 ELSEWHERE = ("images", "model", "segment", "benchmarks", "tuning", "strict")
-_WORDS = (None, "simulated", "components", "labels")
+GIVEN = "given"
+NOT_PLACES = (None, "simulated", "components", "labels")
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def few(told: Sequence[str], most: int = 3) -> str:
 
 def _place(key: str, value: Any) -> Any:
     is_place = any(key == place or key.startswith(f"{place}.") for place in PLACES)
-    return "given" if is_place and value not in (*_WORDS, {}) else value
+    return GIVEN if is_place and value not in (*NOT_PLACES, {}) else value
 
 
 def _short(value: Any) -> str:

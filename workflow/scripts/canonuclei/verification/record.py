@@ -94,9 +94,10 @@ def published_record(record: Mapping[str, Any], folder: bool) -> dict[str, Any]:
 def without_places(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Keys of the command line without those that only say where files lie."""
     kept = {key: value for key, value in overrides.items() if key not in PLACES}
-    if isinstance(kept.get("data"), Mapping):
-        data = {key: value for key, value in kept["data"].items() if f"data.{key}" not in PLACES}
-        kept["data"] = data
+    for section, entries in kept.items():
+        if isinstance(entries, Mapping):
+            own = {key: value for key, value in entries.items() if f"{section}.{key}" not in PLACES}
+            kept[section] = own
     return {key: value for key, value in kept.items() if value != {}}
 
 
