@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from canonuclei.embedding import embed, length_label, read_run
+from canonuclei.embedding import describe, embed, length_label, read_run
 from canonuclei.errors import InputError
 from canonuclei.models.registry import build_model
 from canonuclei.training.records import load_weights, save_weights
@@ -83,6 +84,9 @@ def test_a_run_becomes_a_model_with_its_own_numbers_in_the_card(run: Path, tmp_p
     assert written["revision"] == "abc1234"
     full = 50 * (64 // CONFIG["training"]["batch_size"])
     assert written["label"] == length_label(40, full) != length_label(full, full)
+    # fewer tiles than a batch are a batch of their own
+    few = json.loads((run / "model.json").read_text()) | {"training_tiles": 3}
+    assert describe(replace(read_run(run), described=few), CONFIG)["steps_of_paper"] == 50
     # a key whose default was another in the run's time, when there was no key
     assert written["settings"]["input"]["polarity"] == "as_is"
     assert written["settings"]["network"]["feature_scale"] is None

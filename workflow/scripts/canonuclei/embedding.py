@@ -124,7 +124,9 @@ def describe(run: Run, defaults: Mapping[str, Any], commit: str | None = None) -
     base["tile_size"] = 128
     settings = overlay(overlay(base, BEFORE), told["settings"])
     completed = sorted(set(_keys(settings)) - set(_keys(told["settings"])))
-    full = PAPER_EPOCHS * (told["training_tiles"] // settings["training"]["batch_size"])
+    # as Batches counts the steps of an epoch
+    tiles, batch = told["training_tiles"], settings["training"]["batch_size"]
+    full = PAPER_EPOCHS * max(1, tiles // max(1, min(batch, tiles)))
     return {
         "label": length_label(told["steps"], full),
         "approach": run.label,
