@@ -85,12 +85,12 @@ def test_what_made_them(folder: Path):
     assert results_table.made_by(folder) == told + "weights of commit `abc`."
     assert results_table.made_by(folder, commits=False) == told.removesuffix(", ") + "."
     assert "**1 of the 4 runs is shortened**" in results_table.schedule(folder)
-    assert "a model of 50 epochs (1,200 steps)" in " ".join(results_table.system(folder).split())
+    assert "a model of 50 epochs (1,200 steps)" in " ".join(results_table.system_picture(folder).split())
     # the run that figure 1 draws, not the first that is published
     made = json.loads((folder / "made.json").read_text())
     made["runs"]["ours-cnt_tiny_s1"]["steps"] = 900
     write_json(folder / "made.json", made)
-    for text in (results_table.picture(folder), results_table.system(folder)):
+    for text in (results_table.picture(folder), results_table.system_picture(folder)):
         assert "(900 steps)" in " ".join(text.split())
 
 

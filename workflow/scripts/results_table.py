@@ -211,7 +211,7 @@ def picture(folder: Path) -> str:
     )
 
 
-def system(folder: Path) -> str:
+def system_picture(folder: Path) -> str:
     """Figure 1, and what it shows."""
     return (
         f"[![Figure 1: from a tile to a composed mask](results/published/{folder.name}/figures/figure1.png)]"
@@ -275,7 +275,7 @@ def main(check: bool = False) -> int:
     first = f"{first_table(folder)}\n\n*{made_by(folder, commits=False)} All of it: {link}.*"
     changed = put(README, "headline", headline(folder), check)
     changed |= put(README, "first picture", picture(drawn()), check)
-    changed |= put(README, "system", system(drawn()), check)
+    changed |= put(README, "system", system_picture(drawn()), check)
     changed |= put(README, "first results", first, check)
     if folder.name == FOLDERS[0]:
         changed |= put(folder / "README.md", "runs", runs_table(folder), check)
