@@ -147,5 +147,22 @@ def test_failures_and_density_stand_beside_what_is_said_of_them(folder: Path):
     ]
 
 
+def test_lifts_are_those_of_runs_of_one_length(folder: Path):
+    pair = {"encoder": "tiny", "seed": 0, "scope": "tile", "grid_a": 128, "grid_b": 128, "metric": "f1_50"}
+    pair |= {"approach_a": "Ours+L_cnt", "approach_b": "Ours", "difference": 0.3, "low": 0.21, "high": 0.38}
+    pair |= {"epochs_a": 50, "epochs_b": 50}
+    other = pair | {"approach_a": "Ours+P", "difference": -0.01, "low": -0.02, "high": 0.004}
+    rows = [
+        *(pair, other, pair | {"seed": 1, "difference": 0.25}),
+        *(pair | {"scope": "whole"}, pair | {"grid_b": 32}, pair | {"approach_b": "Otsu+WS", "encoder": "x"}),
+        pair | {"encoder": "short", "epochs_b": 10},
+    ]
+    pd.DataFrame(rows).to_csv(folder / "differences.csv", index=False)
+    text = published_tables.lifts(folder).splitlines()
+    assert text[0] == "|  | tiny, seed 0 | tiny, seed 1 | the paper |"
+    assert text[2].endswith("| +30.0 (+21.0 to +38.0) | +25.0 (+21.0 to +38.0) | +34.8 |")
+    assert text[3].endswith("| – | – | +10.9 |") and text[4].endswith("| −1.0 (−2.0 to +0.4) | – | +27.0 |")
+
+
 def test_the_readmes_are_in_step():
     assert results_table.main(check=True) == 0, "run: make docs"

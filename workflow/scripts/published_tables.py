@@ -1,16 +1,27 @@
 """Tables of the published run's own README, beside what is said there of failures and of density."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from canonuclei.analysis.failures import FALSE, TRUE_KINDS
+from canonuclei.analysis.page import PAPER_METRICS
 from canonuclei.analysis.study import UNMATCHED
 from canonuclei.evaluation.aggregate import in_order
-from canonuclei.evaluation.lengths import with_lengths
+from canonuclei.evaluation.lengths import differ, with_lengths, with_lengths_of_both
+from canonuclei.evaluation.markdown import PAPER
 from canonuclei.markdown import markdown_table
 
 EMPTY = "–"
+# What is told → a, b and metric of a difference; all of the finest grid
+LIFTS = {
+    "F1@0.5: L_cnt lifts `Ours` by": ("Ours+L_cnt", "Ours", "f1_50"),
+    "the same, both with +P": ("Ours+L_cnt+P", "Ours+P", "f1_50"),
+    "F1@0.5: +P lifts `Ours` by": ("Ours+P", "Ours", "f1_50"),
+    "F1@0.5: +P lifts `Ours+L_cnt` by": ("Ours+L_cnt+P", "Ours+L_cnt", "f1_50"),
+    "pixel IoU: L_cnt changes it by": ("Ours+L_cnt", "Ours", "iou"),
+}
 LAST_STEPS = ("+P", "+WS", "Mask R-CNN")
 
 
@@ -38,6 +49,36 @@ def density(folder: Path) -> str:
     table = table.assign(f1_50=100 * table["f1_50"])
     wide = table.groupby(["approach", "encoder", "k"], dropna=False, sort=False)["f1_50"].median()
     return _text(wide.unstack("k")[ranges], [f"K = {k} ({nuclei[k]:,.0f})" for k in ranges])
+
+
+def lifts(folder: Path) -> str:
+    """What L_cnt and +P change, in points with 95 % intervals: a column an encoder and seed, then the paper.
+
+    Pairs whose two sides were trained for different lengths are left out.
+    """
+    table = pd.read_csv(folder / "differences.csv")
+    table = table[(table["scope"] == "tile") & (table["grid_a"] == table["grid_b"]) & ~differ(table)]
+    pairs = pd.Series(list(zip(table["approach_a"], table["approach_b"], table["metric"], strict=True)))
+    table = with_lengths_of_both(table[pairs.isin(list(LIFTS.values())).to_numpy()])
+    runs = table[["encoder", "seed"]].drop_duplicates().sort_values(["encoder", "seed"])
+    told = {(row.encoder, row.seed): f"{row.encoder}, seed {row.seed:.0f}" for row in runs.itertuples()}
+    rows = []
+    for name, (a, b, metric) in LIFTS.items():
+        pair = (table["approach_a"] == a) & (table["approach_b"] == b) & (table["metric"] == metric)
+        found = {(row["encoder"], row["seed"]): row for row in table[pair].to_dict("records")}
+        paper = [PAPER[side, 128][PAPER_METRICS.index(metric)] for side in (a, b)]
+        cells = [_interval(found[run]) if run in found else EMPTY for run in told]
+        rows.append([name, *cells, _signed(paper[0] - paper[1])])
+    return markdown_table(["", *told.values(), "the paper"], rows)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    value, low, high = (_signed(100 * row[key]) for key in ("difference", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
 
 
 def _finest(table: pd.DataFrame) -> pd.DataFrame:

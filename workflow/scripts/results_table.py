@@ -280,8 +280,8 @@ def main(check: bool = False) -> int:
     if folder.name == FOLDERS[0]:
         changed |= put(folder / "README.md", "runs", runs_table(folder), check)
         changed |= put(folder / "README.md", "beside the paper", beside_paper(folder), check)
-        changed |= put(folder / "README.md", "failures", published_tables.failures(folder), check)
-        changed |= put(folder / "README.md", "density", published_tables.density(folder), check)
+        for name in ("lifts", "density", "failures"):
+            changed |= put(folder / "README.md", name, getattr(published_tables, name)(folder), check)
     return changed | put(
         README,
         "results",
