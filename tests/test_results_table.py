@@ -76,6 +76,11 @@ def test_the_headline_says_who_was_told_what(folder: Path):
     text = " ".join(results_table.headline(folder).split())
     assert "of 60 to 68 %**" in text
     assert "Mask R-CNN, told every nucleus, but trained for 6 epochs only, 75 %." in text
+    pair = {"approach_a": "Ours+L_cnt+P", "approach_b": "Otsu+WS", "metric": "f1_50", "scope": "tile"}
+    intervals = [pair | {"low": 0.1, "high": 0.2}, pair | {"low": -0.1, "high": 0.2}]
+    for number, unsure in ((1, False), (2, True)):
+        pd.DataFrame(intervals[:number]).to_csv(folder / "differences.csv", index=False)
+        assert ("40 % (no sure difference)" in results_table.headline(folder)) == unsure
 
 
 def test_what_made_them(folder: Path):
