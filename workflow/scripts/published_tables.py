@@ -1,4 +1,4 @@
-"""Tables of the published run's own README, beside what is said there of failures and of density."""
+"""Tables of the published run's own README: what L_cnt and +P change, density, failures."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,13 @@ from typing import Any
 import pandas as pd
 
 from canonuclei.analysis.failures import FALSE, TRUE_KINDS
-from canonuclei.analysis.page import PAPER_METRICS
+from canonuclei.analysis.page import EMPTY, LAST_STEPS, PAPER_METRICS
 from canonuclei.analysis.study import UNMATCHED
 from canonuclei.evaluation.aggregate import in_order
 from canonuclei.evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.markdown import markdown_table
 
-EMPTY = "–"
 # What is told → a, b and metric of a difference; all of the finest grid
 LIFTS = {
     "F1@0.5: L_cnt lifts `Ours` by": ("Ours+L_cnt", "Ours", "f1_50"),
@@ -22,7 +21,6 @@ LIFTS = {
     "F1@0.5: +P lifts `Ours+L_cnt` by": ("Ours+L_cnt+P", "Ours+L_cnt", "f1_50"),
     "pixel IoU: L_cnt changes it by": ("Ours+L_cnt", "Ours", "iou"),
 }
-LAST_STEPS = ("+P", "+WS", "Mask R-CNN")
 
 
 def failures(folder: Path) -> str:
@@ -30,8 +28,8 @@ def failures(folder: Path) -> str:
     quarter are found."""
     table = _finest(in_order(with_lengths(pd.read_csv(folder / "analysis" / "failures.csv"))))
     sizes = list(dict.fromkeys(table.loc[table["by"] == "size", "group"]))
-    ends = sorted(sizes, key=lambda name: float(name.replace("–", " ").split()[0]))
-    ends = [ends[0], ends[-1]]
+    sizes.sort(key=lambda name: float(name.replace("–", " ").split()[0]))
+    ends = sizes[0], sizes[-1]
     shares = _medians(table[table["by"] == "all"], [*TRUE_KINDS, UNMATCHED, FALSE])
     for end in ends:
         shares[end] = _medians(table[table["group"] == end], ["found"])["found"]

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 import published_tables
+from canonuclei.analysis.page import EMPTY
 from canonuclei.evaluation.lengths import with_lengths
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.evaluation.preface import PAPER_EPOCHS
@@ -45,7 +46,6 @@ METRICS = {
     "f1_mean_9": "F1 mean (nine)",
     "f1_mean_10": "F1 mean (ten)",
 }
-EMPTY = "–"
 SHORT = " †"
 
 
