@@ -10,7 +10,7 @@ from skimage.measure import regionprops
 from canonuclei.models.shape import ShapeMLP
 from canonuclei.models.transform import grid_points, to_canonical
 from canonuclei.nuclei.fused import FusedShape
-from canonuclei.nuclei.measures import MEASURES, ShapeMeasures, describe_shape, measure
+from canonuclei.nuclei.measures import MEASURES, ShapeMeasures, describe_shape, measure, one_closed_piece
 from canonuclei.nuclei.render import render_instances
 from canonuclei.nuclei.union import group_measures
 
@@ -107,6 +107,7 @@ def test_a_shape_far_from_the_origin_and_larger_than_the_grid_is_found() -> None
     assert box[0] == pytest.approx([-3, -3, 3, 3], abs=0.01)
     described = describe_shape(shape)
     assert described["closed"] and not described["closed_in_grid"]
+    assert one_closed_piece(described)  # L undoes its size
 
 
 def test_no_pixel_means_no_measures() -> None:
@@ -148,6 +149,7 @@ def test_description_of_a_disc_and_of_an_off_centre_shape() -> None:
 def test_an_inverted_shape_is_described_as_open() -> None:
     described = describe_shape(disc(0.5, -10.0))
     assert described["has_inside"] and not described["closed"]
+    assert not one_closed_piece(described)
     assert described["holes"] == 1
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+import train
 from canonuclei.data.archives import AnnotatedImage
 from canonuclei.data.tiles import cut_tiles
 from canonuclei.errors import InputError
@@ -170,6 +172,47 @@ def test_a_checkpoint_of_other_settings_is_not_taken_up(config, tiles, tmp_path,
     assert load_checkpoint(path, second.model, second.optimizer, second.fingerprint) is None
     second.fit()
     assert "training begins anew" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", ["images", "masks", "valid", "instances"])
+def test_a_checkpoint_of_other_tiles_is_not_taken_up(config, tiles, tmp_path, part):
+    """One pixel of one tile is another, and the table, with its counts, the same."""
+    other = tmp_path / "tiles"
+    shutil.copytree(tiles, other)
+    array = np.load(other / "train" / f"{part}.npy", mmap_mode="r+")
+    array[3, 5, 7] = 1 - array[3, 5, 7]
+    array.flush()
+    settings = settings_of(config)
+    for instances in (False, True):
+        first, second = (
+            train.told_of(Batches(each / "train", settings, instances, counts=True), counts=True)
+            for each in (tiles, other)
+        )
+        assert (first == second) == (part == "instances" and not instances)
+
+
+def test_a_count_is_told_to_the_runs_that_learn_from_it_alone(config, tiles, tmp_path):
+    other = tmp_path / "tiles"
+    shutil.copytree(tiles, other)
+    table = pd.read_csv(other / "train" / "tiles.csv")
+    table.loc[2, "k"] += 1
+    table.to_csv(other / "train" / "tiles.csv", index=False, float_format="%.9g")
+    for counts in (False, True):
+        first, second = (
+            train.told_of(Batches(each / "train", settings_of(config), False, counts), counts)
+            for each in (tiles, other)
+        )
+        assert (first == second) != counts
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.3, 0.9])
+def test_a_schedule_of_few_steps(config, tiles, tmp_path, fraction):
+    """A rise of exactly one step (a quarter of four) is one that torch divides by zero for."""
+    schedule = {"epochs": 1, "tiles_per_epoch": 16, "warmup_fraction": fraction}
+    trainer = trainer_of(config, tiles, tmp_path / "c.safetensors", training=schedule)
+    assert trainer.total == 4
+    (row,) = trainer.fit()
+    assert 0 < row["lr"] <= SMALL["training"]["max_lr"]
 
 
 def test_a_damaged_checkpoint_is_named_with_the_remedy(config, tiles, tmp_path):

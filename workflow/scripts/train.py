@@ -72,10 +72,9 @@ def _train(
         training.check_counted()
     # validation watches the count error of every model; it chooses nothing
     validation = Batches(tiles / "val", settings, instances=False, counts=True)
-    table = training.tiles.table
-    data = f"{code} {(table if counts else table.drop(columns='k')).to_csv(index=False)}"
     checkpoint = folder / "checkpoint.safetensors"
-    trainer = Trainer(model, training, validation, settings, run["run"], run["seed"], checkpoint, data)
+    made_from = f"{code} {told_of(training, counts)}"
+    trainer = Trainer(model, training, validation, settings, run["run"], run["seed"], checkpoint, made_from)
     log = trainer.fit()
     save_weights(folder / "model.safetensors", model)
     write_log(folder / "log.csv", log)
@@ -104,6 +103,12 @@ def _train(
     for left in (checkpoint, checkpoint.with_name(FAILED)):
         left.unlink(missing_ok=True)
     print(f"{run['run']}: trained, {many(trainer.total, 'step')} in {trainer.state.seconds:.0f} s")
+
+
+def told_of(training: Batches, counts: bool) -> str:
+    """What a run is told, as text: the table of its tiles, and digests of the files that it opens."""
+    table = training.tiles.table if counts else training.tiles.table.drop(columns="k")
+    return f"{training.digests()} {table.to_csv(index=False)}"
 
 
 def checked_shape(model: torch.nn.Module, run: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from canonuclei.files import write_json
 from canonuclei.logs import log_to
 from canonuclei.models.registry import build_model
 from canonuclei.nuclei.measures import describe_shape, one_closed_piece
-from canonuclei.provenance import file_digest, processor, revision
+from canonuclei.provenance import processor, revision
 from canonuclei.training.batches import Batches
 from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.tuning.groups import VALIDATION, groups_of
@@ -62,8 +62,8 @@ def main(
     )
     validation = Batches(tiles / "val", settings, instances=False, counts=True, images=images["val"][""])
     checkpoint = output.with_suffix(".checkpoint.safetensors")
-    data = [file_digest(tiles / "train" / f"{part}.npy") for part in ("images", "masks", "valid")]
-    told = [code, trial["model"], trial["encoder"], hold_out, data, training.tiles.table.to_csv()]
+    table = training.tiles.table.to_csv()
+    told = [code, trial["model"], trial["encoder"], hold_out, training.digests(), table]
     trainer = Trainer(
         model, training, validation, settings, name, trial["seed"], checkpoint, json.dumps(told)
     )

@@ -204,8 +204,8 @@ def ellipse_measures(
 
 
 def one_closed_piece(described: Mapping[str, object]) -> bool:
-    """Whether a shape, as ``describe_shape`` tells it, has an inside and one outline, within [−1, 1]²."""
-    return bool(described["has_inside"] and described["closed_in_grid"] and described["pieces"] == 1)
+    """Whether a shape, as ``describe_shape`` tells it, is one piece with an inside, of whatever size."""
+    return bool(described["has_inside"] and described["closed"] and described["pieces"] == 1)
 
 
 def describe_shape(shape: ShapeMLP, threshold: float = 0.5) -> dict[str, float | int | bool | None]:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.tiles import read_tiles
+from ..data.tiles import ARRAYS, read_tiles
 from ..errors import InputError
 from ..inputs import normalized, scale_limits, to_network
+from ..provenance import file_digest
 from .augment import augment
 
 
@@ -60,6 +61,11 @@ class Batches:
 
     def __len__(self) -> int:
         return len(self.tiles.table)
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every file of arrays that is open: masks may change where the table does not."""
+        names = [name for name in ARRAYS if getattr(self.tiles, name) is not None]
+        return {name: file_digest(self.folder / f"{name}.npy") for name in names}
 
     def check_counted(self) -> None:
         """Raise an InputError unless every tile has a K, as the count loss needs."""

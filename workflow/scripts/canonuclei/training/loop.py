@@ -69,7 +69,7 @@ class Trainer:
             self.optimizer,
             max_lr=self.options["max_lr"],
             total_steps=self.total,
-            pct_start=self.options["warmup_fraction"],
+            pct_start=_rise(self.options["warmup_fraction"], self.total),
             cycle_momentum=self.options["cycle_momentum"],
         )
         text = json.dumps([settings, run, seed, self.steps, fingerprint], sort_keys=True)
@@ -222,6 +222,14 @@ def _optimizer(model: nn.Module, options: dict[str, Any]) -> torch.optim.SGD:
     return torch.optim.SGD(
         groups, lr=options["max_lr"], momentum=options["momentum"], nesterov=True, fused=True
     )
+
+
+def _rise(fraction: float, total: int) -> float:
+    """One Cycle's ``pct_start``: torch divides by the steps after the first in which the rate rises.
+
+    A rise of one step alone (it would divide by zero) is left out, as torch leaves out a shorter one.
+    """
+    return fraction / 2 if math.isclose(fraction * total, 1.0) else fraction
 
 
 def _clip(model: nn.Module, limit: float) -> float:
