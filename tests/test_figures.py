@@ -32,6 +32,7 @@ from figure_drawing import draw, texts
 from figure_standins import LOOKS, SIZE, make_standins
 
 ENDS = ("whole.csv.gz", "shape.json")
+VALIDATED = ("val_iou", "val_dice", "val_count_mae")
 NAMES = ("figure1", "figure2", "figure3", "ellipses", "f1_over_iou", "training_curves")
 
 
@@ -97,6 +98,24 @@ def test_training_curves_tell_three_seeds_apart(full):
     lines = figure.legends[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle(), line.get_alpha()) for line in lines}) == 3
     assert lines[0].get_label() == "Ours+$L_{cnt}$, tiny, s0"
+
+
+def test_the_legend_fills_places_without_a_panel_and_keeps_approaches_together():
+    """Ten panels leave two places of three rows of four; so many runs that it would not fit stand above."""
+    terms = ("train_total", "train_bce", "train_dice", "train_count", "train_loss_mask", *VALIDATED, "lr")
+    log, short = (pd.DataFrame({"epoch": range(1, n + 1), **dict.fromkeys(terms, 0.5)}) for n in (9, 3))
+    logs = {"ours_a_s0": log, "semantic_a_s0": log, "ours_b_s0": short, "ours_a_s1": log}
+    figure = draw_training_curves(logs, {"ours": "Ours", "semantic": "Semantic"}, False)
+    assert (
+        not figure.legends and [bool(axes.get_title()) for axes in figure.axes] == [True] * 10 + [False] * 2
+    )
+    lines = figure.axes[10].get_legend().get_lines()
+    named = [line.get_label() for line in lines]
+    assert named == ["Ours, a, s0", "Ours, a, s1", "Ours, b, s0", "Semantic, a, s0"]
+    assert [line.get_linestyle() for line in lines] == ["-", "-", "--", "-"]
+    assert [line.get_color() for line in lines] == [*[lines[0].get_color()] * 3, lines[3].get_color()]
+    many = {f"ours_a_s{seed}": log for seed in range(13)} | {"ours_b_s0": short}
+    assert draw_training_curves(many, {}, False).legends
 
 
 def test_training_curves_show_shorter_runs_by_themselves():

@@ -32,6 +32,7 @@ if CANONICAL_RUNS:
                 "../shapes.py",
                 "analysis/shapes.py",
                 "evaluation/lengths.py",
+                "figures/lines.py",
                 "figures/shapes.py",
                 *DRAWING,
                 *RENDERING,

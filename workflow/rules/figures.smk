@@ -68,7 +68,7 @@ rule training_curves:
     params:
         labels={name: variant["label"] for name, variant in config["variants"].items()},
         simulated=SIMULATED,
-        code=code_digest("../training_curves.py", "figures/training_curves.py", *STYLING),
+        code=code_digest("../training_curves.py", "figures/training_curves.py", "figures/lines.py", *STYLING),
     message:
         "Drawing the training curves"
     script:

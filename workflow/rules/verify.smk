@@ -9,6 +9,7 @@ RESULTS_CODE = {
         "analysis",
         "figures/failures.py",
         "figures/measurements.py",
+        "figures/lines.py",
         "figures/shapes.py",
         *TABULATING,
         *STUDYING,

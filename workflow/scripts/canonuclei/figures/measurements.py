@@ -12,6 +12,7 @@ from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, NullFormatte
 from ..analysis.measurements import ELONGATED
 from .style import BLACK, BLUE, VERMILION, add_note, data_note, math_label, say_empty
 
+FARTHEST = 10  # px, of the histogram of centres
 SCATTERED = {
     "area": "Area, px²",
     "axis_major_length": "Major axis, px",
@@ -44,14 +45,15 @@ def draw_measurements(pairs: pd.DataFrame, errors: pd.DataFrame, whose: str, sim
     panels[3].set_xticks([-90, -45, 0, 45, 90])
     away = [(pairs[f"predicted_centroid-{i}"] - pairs[f"true_centroid-{i}"]).to_numpy(float) for i in (0, 1)]
     panels[4].set_title("Centre")
-    _histogram(panels[4], np.hypot(*away), np.linspace(0, 10, 41), "distance, px")
+    _histogram(panels[4], np.hypot(*away), np.linspace(0, FARTHEST, 41), "distance, px")
     if len(pairs):
         turned, off = (told.loc[name, "median_error"] for name in ("orientation", "centroid"))
         _tell(panels[3], f"{len(long):,} long\nones, median\n|error| {turned:.1f}°")
         _tell(panels[4], f"median {off:.1f} px", right=True)
     of_whom = f"{len(pairs):,} nuclei of whole images that {math_label(whose)}, found (IoU ≥ ½)"
     note = "bias: median of predicted / true − 1; spread: half of what holds 68 %"
-    add_note(figure, data_note(simulated, of_whom, note))
+    axes_note = f"axes of the first three are logarithmic; the last bar of all: {FARTHEST} px and more"
+    add_note(figure, data_note(simulated, of_whom, note) + "\n" + axes_note)
     return figure
 
 

@@ -10,19 +10,18 @@ from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path as Outline
 
 from ..analysis.shapes import PROFILE_RADII, LearnedShape, profiles
+from .lines import legend_order, line_looks
 from .material import shape_extent, shape_grid
 from .outlines import outline
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, add_note, data_note, math_label
+from .style import GREY, add_note, data_note, math_label
 
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
-DASHES = ("-", "--", ":", "-.")
 POINTS = 256  # a side, of the grid that outlines are found on
 
 
 def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -> Figure:
     """Outlines at p(s) = ½, and the mean of p(s) over all directions with its least and greatest.
 
-    A colour for each approach and encoder, a dash for each seed.
+    A run has the line that it has in the training curves.
 
     Args:
         shapes: of the runs.
@@ -32,17 +31,11 @@ def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -
     figure, (plane, radial) = plt.subplots(1, 2, figsize=(7.2, 3.1), layout="constrained")
     plane.add_patch(Circle((0, 0), start, facecolor="none", edgecolor=GREY, linewidth=3, alpha=0.35))
     half = max([1.0, *(shape_extent(each.shape) for each in shapes)])
-    kinds = list(dict.fromkeys((each.approach, each.encoder) for each in shapes))
-    seeds = sorted({each.seed for each in shapes})
-    for each in shapes:
-        number = kinds.index((each.approach, each.encoder))
-        look = {
-            "color": COLOURS[number % len(COLOURS)],
-            "linestyle": DASHES[seeds.index(each.seed) % len(DASHES)],
-            "linewidth": 1.2,
-        }
+    runs = [(each.approach, each.encoder, f"seed {each.seed}") for each in shapes]
+    looks = [look | {"linewidth": 1.2} for look in line_looks(runs)]
+    for each, (approach, encoder, seed), look in zip(shapes, runs, looks, strict=True):
         rays = profiles(each.shape, half)
-        label = f"{math_label(each.approach)}, {each.encoder}, seed {each.seed}"
+        label = f"{math_label(approach)}, {encoder}, {seed}"
         radial.plot(half * PROFILE_RADII, rays.mean(axis=0), label=label, **look)
         radial.fill_between(
             half * PROFILE_RADII,
@@ -61,7 +54,9 @@ def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -
     )
     radial.axhline(0.5, color=GREY, linewidth=0.6)
     radial.set(xlabel="r'", ylabel="p(s)", xlim=(0, half), ylim=(0, 1.02), title="Along the radius")
-    figure.legend(*radial.get_legend_handles_labels(), loc="outside right center", fontsize=7)
+    handles = radial.get_legend_handles_labels()[0]
+    ordered = [handles[i] for i in legend_order(runs)]
+    figure.legend(handles=ordered, loc="outside right center", fontsize=7)
     add_note(
         figure,
         data_note(

@@ -13,28 +13,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ..words import many
+from .lines import legend_order, line_looks
 from .style import (
     BLACK,
     BLUE,
-    BROWN,
     COUNT_LOSS,
     GREEN,
-    GREY,
-    ORANGE,
     PURPLE,
     VERMILION,
-    YELLOW,
     add_note,
     data_note,
     math_label,
     say_empty,
 )
 
-COLUMNS = (4, 3, 5)  # of panels: whichever leaves the fewest places empty, the first of equal ones
-COLOURS = {"ours": BLUE, "ours-cnt": VERMILION, "deeplabv3": GREEN, "semantic": PURPLE, "mask-rcnn": BLACK}
-SPARE = (BROWN, ORANGE, GREY, YELLOW)
-LINES = ("-", "--", ":", "-.")
-PALER = (1.0, 0.6, 0.3)  # with each seed
+COLUMNS = (4, 3)  # of panels: whichever leaves the fewest places empty, the first of equal ones
+MOST_IN_A_GAP = 13  # runs in a legend that is as high as a panel
 TITLES = {
     "train_total": "Training loss",
     "train_bce": "BCE",
@@ -82,7 +76,8 @@ def draw_training_curves(
     rows = max(1, math.ceil(len(names) / columns))
     size = (2.9 * columns, 2.3 * rows + 0.7)
     figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    looks = _line_looks(list(logs))
+    told = [_told(run, labels) for run in logs]
+    looks = dict(zip(logs, line_looks(told), strict=True))
     for axes, name in zip_longest(grid.flat, names, fillvalue=""):
         if name == "rcnn":
             _draw_rcnn(axes, logs, looks)
@@ -92,8 +87,17 @@ def draw_training_curves(
             _draw_term(axes, name, logs, looks)
         else:
             axes.axis("off")
-    handles = [plt.Line2D([], [], label=_name(run, labels), **look) for run, look in looks.items()]
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, max(1, len(handles))))
+    lines = [
+        plt.Line2D([], [], label=f"{math_label(approach)}, {encoder}, {seed}", **look)
+        for (approach, encoder, seed), look in zip(told, looks.values(), strict=True)
+    ]
+    handles = [lines[i] for i in legend_order(told)]
+    spare = grid.flat[len(names) :]
+    if len(spare) > 1 and len(handles) <= MOST_IN_A_GAP:
+        # the places without a panel hold it; a legend is no part of what the panels' sizes go by
+        spare[0].legend(handles=handles, loc="upper left", borderaxespad=0).set_in_layout(False)
+    else:
+        figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, max(1, len(handles))))
     most = max((len(log) for log in logs.values()), default=0)
     add_note(figure, data_note(simulated, f"up to {many(most, 'epoch')}, one line a run"))
     return figure
@@ -105,25 +109,10 @@ def shorter_runs(logs: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {run: log for run, log in logs.items() if 2 * len(log) < most and "val_iou" in log}
 
 
-def _name(run: str, labels: Mapping[str, str]) -> str:
+def _told(run: str, labels: Mapping[str, str]) -> tuple[str, str, str]:
+    """Approach, encoder and seed of a run."""
     variant, encoder, seed = run.rsplit("_", 2)
-    return f"{math_label(labels.get(variant, variant))}, {encoder}, {seed}"
-
-
-def _line_looks(runs: list[str]) -> dict[str, dict]:
-    """Colour by variant, line by encoder, paler by seed, for each run."""
-    split = [run.rsplit("_", 2) for run in runs]
-    variants, encoders, seeds = (list(dict.fromkeys(parts[i] for parts in split)) for i in range(3))
-    unknown = [variant for variant in variants if variant not in COLOURS]
-    colours = COLOURS | {variant: SPARE[i % len(SPARE)] for i, variant in enumerate(unknown)}
-    return {
-        run: {
-            "color": colours[variant],
-            "linestyle": LINES[encoders.index(encoder) % len(LINES)],
-            "alpha": PALER[min(seeds.index(seed), len(PALER) - 1)],
-        }
-        for run, (variant, encoder, seed) in zip(runs, split, strict=True)
-    }
+    return labels.get(variant, variant), encoder, seed
 
 
 def _draw_term(axes: Axes, name: str, logs: Mapping[str, pd.DataFrame], looks: dict[str, dict]) -> None:
