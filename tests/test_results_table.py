@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 import published_tables
+import readme_tables
+import readme_words
 import results_table
 from canonuclei.files import write_json
 
@@ -35,12 +37,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_medians_over_seeds_beside_the_papers(folder: Path):
-    first = results_table.first_table(folder).splitlines()[2:]
+    first = readme_tables.first_table(folder).splitlines()[2:]
     assert first == [
         "| Otsu+WS | nothing | – | 40.0 | – |",
         "| Ours+L_cnt+P | masks, counts | tiny | 60.0 (50.0–70.0) | 68.5 |",
     ]
-    full = results_table.full_table(folder).splitlines()[2:]
+    full = readme_tables.full_table(folder).splitlines()[2:]
     assert full[0] == "| Ours+L_cnt+P | masks, counts | tiny | 128 | 70.00 | 80.00 | 60.00 | 50.00 | 45.00 |"
     assert full[2].startswith("| Semantic | masks | tiny | – | 71.00 | – |")
 
@@ -49,23 +51,23 @@ def test_a_row_of_a_shorter_run_says_so(folder: Path):
     table = pd.read_csv(folder / "table1.csv")
     epochs = {"Ours+L_cnt+P": 50, "Semantic": 8}
     table.assign(epochs=table["approach"].map(epochs)).to_csv(folder / "table1.csv", index=False)
-    for made in (results_table.first_table, results_table.full_table, results_table.beside_paper):
+    for made in (readme_tables.first_table, readme_tables.full_table, readme_tables.beside_paper):
         text = made(folder)
         assert "| tiny, 50 epochs |" in text and "†" not in text
         assert ("| tiny, 8 epochs |" in text) == ("| Semantic |" in text)
-    assert "| Otsu+WS | nothing | – |" in results_table.first_table(folder)
+    assert "| Otsu+WS | nothing | – |" in readme_tables.first_table(folder)
     pd.read_csv(folder / "table1.csv").assign(epochs=8).to_csv(folder / "table1.csv", index=False)
-    first = results_table.first_table(folder).splitlines()
+    first = readme_tables.first_table(folder).splitlines()
     assert "| tiny † |" in first[3] and first[-1].startswith("† Shorter than the paper's 50 epochs")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["runs"][0]["epochs"] = 8
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    assert results_table.schedule(folder).startswith("**A shortened schedule**;")
-    assert results_table.runs_table(folder).count("| 8 (shortened) |") == 3
+    assert readme_words.schedule(folder).startswith("**A shortened schedule**;")
+    assert readme_tables.runs_table(folder).count("| 8 (shortened) |") == 3
 
 
 def test_the_headline_says_who_was_told_what(folder: Path):
-    assert " ".join(results_table.headline(folder).split()) == (
+    assert " ".join(readme_words.headline(folder).split()) == (
         "**Told masks and counts, it reaches an F1 at IoU 0.5 of 60 %** on the test images at hand. "
         "Beside it, Otsu's threshold with a watershed, told nothing, reaches 40 %."
     )
@@ -73,29 +75,29 @@ def test_the_headline_says_who_was_told_what(folder: Path):
     more = table.iloc[:1].assign(encoder="resnet50", f1_50=0.681, epochs=50)
     full = table.iloc[:1].assign(approach="Mask R-CNN", supervision="instances", f1_50=0.75, epochs=6)
     pd.concat([table, more, full]).to_csv(folder / "table1.csv", index=False)
-    text = " ".join(results_table.headline(folder).split())
+    text = " ".join(readme_words.headline(folder).split())
     assert "of 60 to 68 %**" in text
     assert "Mask R-CNN, told every nucleus, but trained for 6 epochs only, 75 %." in text
     pair = {"approach_a": "Ours+L_cnt+P", "approach_b": "Otsu+WS", "metric": "f1_50", "scope": "tile"}
     intervals = [pair | {"low": 0.1, "high": 0.2}, pair | {"low": -0.1, "high": 0.2}]
     for number, unsure in ((1, False), (2, True)):
         pd.DataFrame(intervals[:number]).to_csv(folder / "differences.csv", index=False)
-        assert ("40 % (no sure difference)" in results_table.headline(folder)) == unsure
+        assert ("40 % (no sure difference)" in readme_words.headline(folder)) == unsure
 
 
 def test_what_made_them(folder: Path):
     told = (
         "4 runs of 2 to 50 epochs (90 to 1,200 steps), 3 seeds, 4.0 hours in all on a processor, 2 threads, "
     )
-    assert results_table.made_by(folder) == told + "weights of commit `abc`."
-    assert results_table.made_by(folder, commits=False) == told.removesuffix(", ") + "."
-    assert "**1 of the 4 runs is shortened**" in results_table.schedule(folder)
-    assert "a model of 50 epochs (1,200 steps)" in " ".join(results_table.system_picture(folder).split())
+    assert readme_words.made_by(folder) == told + "weights of commit `abc`."
+    assert readme_words.made_by(folder, commits=False) == told.removesuffix(", ") + "."
+    assert "**1 of the 4 runs is shortened**" in readme_words.schedule(folder)
+    assert "a model of 50 epochs (1,200 steps)" in " ".join(readme_words.system_picture(folder).split())
     # the run that figure 1 draws, not the first that is published
     made = json.loads((folder / "made.json").read_text())
     made["runs"]["ours-cnt_tiny_s1"]["steps"] = 900
     write_json(folder / "made.json", made)
-    for text in (results_table.picture(folder), results_table.system_picture(folder)):
+    for text in (readme_words.picture(folder), readme_words.system_picture(folder)):
         assert "(900 steps)" in " ".join(text.split())
 
 
@@ -103,19 +105,19 @@ def test_longer_runs_are_not_called_the_papers_schedule(folder: Path):
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["variants"]["short"]["training"]["epochs"] = 100
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    assert results_table.schedule(folder) == (
+    assert readme_words.schedule(folder) == (
         "The paper's schedule is 50 epochs of all tiles; some runs are longer."
     )
 
 
 def test_what_stands_in_the_published_runs_own_readme(folder: Path):
-    beside = results_table.beside_paper(folder).splitlines()[2:]
+    beside = readme_tables.beside_paper(folder).splitlines()[2:]
     assert beside == [
         "| Ours+L_cnt+P | tiny | 128 | 70.0 [71.0] | 60.0 (50.0–70.0) [68.5] | 50.0 [60.3] | 45.0 [60.3] |",
         "| Otsu+WS | – | – | 50.0 | 40.0 | 50.0 | 45.0 |",
         "| Semantic | tiny | – | 71.0 | – | 50.0 | 45.0 |",
     ]
-    runs = results_table.runs_table(folder).splitlines()[2:]
+    runs = readme_tables.runs_table(folder).splitlines()[2:]
     assert runs[0] == (
         "| `ours-cnt_tiny_s0` | masks, counts | 50 | 1,200 | 1.0 | a processor, 2 threads | `abc` |"
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from canonuclei.analysis.breakdown import by_density
 from canonuclei.analysis.failures import FALSE, TRUE_KINDS
 from canonuclei.analysis.page import EMPTY, LAST_STEPS, PAPER_METRICS
 from canonuclei.analysis.study import UNMATCHED
@@ -39,14 +40,10 @@ def failures(folder: Path) -> str:
 
 def density(folder: Path) -> str:
     """F1@0.5 in % by the true nuclei K of the tile, medians over seeds."""
-    table = _finest(with_lengths(pd.read_csv(folder / "table1_by_density.csv", dtype={"k": str})))
-    told = table["approach"].str.endswith(LAST_STEPS) & (table["supervision"] != "oracle")
-    table = table[told & (table["k"] != "0")]
-    ranges = list(dict.fromkeys(table["k"]))
-    nuclei = (table["tp"] + table["fn"]).groupby(table["k"]).max()
-    table = table.assign(f1_50=100 * table["f1_50"])
-    wide = table.groupby(["approach", "encoder", "k"], dropna=False, sort=False)["f1_50"].median()
-    return _text(wide.unstack("k")[ranges], [f"K = {k} ({nuclei[k]:,.0f})" for k in ranges])
+    table = pd.read_csv(folder / "table1_by_density.csv", dtype={"k": str})
+    wide, nuclei = by_density(table, LAST_STEPS, "f1_50")
+    wide = wide.drop(columns="0", errors="ignore")
+    return _text(100 * wide, [f"K = {k} ({nuclei[k]:,})" for k in wide])
 
 
 def lifts(folder: Path) -> str:

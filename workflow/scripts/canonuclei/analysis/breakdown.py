@@ -61,6 +61,30 @@ def look_parts(differences: pd.DataFrame) -> list[str]:
     return ["### By look", LOOK_NOTE, markdown_table(heads, rows, 4)]
 
 
+def by_density(
+    table: pd.DataFrame, last_steps: Sequence[str], metric: str
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """A metric by the true nuclei K of a tile: of approaches but the oracles, on the finest grid.
+
+    Args:
+        table: table1_by_density.csv.
+        last_steps: ends of the names of approaches.
+        metric: a column of it.
+
+    Returns:
+        Medians over seeds, a row an approach and encoder (its epochs with it where they differ), a column a
+        range of K in the table's order; and how many nuclei the tiles of a range have.
+    """
+    table = with_lengths(table)
+    finest = table["grid"].isna() | (table["grid"] == table["grid"].max())
+    told = table["approach"].str.endswith(tuple(last_steps)) & (table["supervision"] != "oracle")
+    chosen = table[finest & told]
+    medians = chosen.groupby(["approach", "encoder", "k"], dropna=False, sort=False)[metric].median()
+    nuclei = (chosen["tp"] + chosen["fn"]).groupby(chosen["k"]).max()
+    wide = medians.unstack("k").reindex(columns=list(dict.fromkeys(table["k"])))
+    return wide, nuclei.fillna(0).astype(int).to_dict()
+
+
 def density_parts(table: pd.DataFrame, last_steps: Sequence[str]) -> list[str]:
     """A note, and for F1@0.5 and the count error a table with a column for each range of K; or nothing.
 
@@ -68,26 +92,19 @@ def density_parts(table: pd.DataFrame, last_steps: Sequence[str]) -> list[str]:
         table: table1_by_density.csv.
         last_steps: ends of the names of approaches to show.
     """
-    table = with_lengths(table)
-    finest = table["grid"].isna() | (table["grid"] == table["grid"].max())
-    told = table["approach"].str.endswith(tuple(last_steps)) & (table["supervision"] != "oracle")
-    chosen = table[finest & told]
-    ranges = list(dict.fromkeys(table["k"]))
-    if chosen.empty or len(ranges) < 2:
-        return []
-    nuclei = (chosen["tp"] + chosen["fn"]).groupby(chosen["k"]).max()
     parts = ["## By the number of nuclei in a tile", DENSITY_NOTE]
     for metric, (name, factor, digits) in METRICS.items():
-        medians = chosen.groupby(["approach", "encoder", "k"], dropna=False, sort=False)[metric].median()
-        wide = medians.unstack("k").reindex(columns=ranges)
+        wide, nuclei = by_density(table, last_steps, metric)
+        if wide.empty or len(wide.columns) < 2:
+            return []
         # without a nucleus there is none to find
-        wide = wide.drop(columns=[k for k in ranges if metric == "f1_50" and not nuclei.get(k)])
+        wide = wide.drop(columns=[k for k in wide if metric == "f1_50" and not nuclei.get(k)])
         if wide.notna().to_numpy().any():
             rows = [
                 [approach, EMPTY if pd.isna(encoder) else encoder]
                 + [EMPTY if pd.isna(value) else f"{factor * value:.{digits}f}" for value in values]
                 for (approach, encoder), values in zip(wide.index, wide.to_numpy(), strict=True)
             ]
-            heads = [f"K = {k} ({nuclei.get(k, 0):,.0f})" for k in wide]
+            heads = [f"K = {k} ({nuclei.get(k, 0):,})" for k in wide]
             parts += [f"{name}:", markdown_table(["approach", "encoder", *heads], rows, 2)]
     return parts if len(parts) > 2 else []
