@@ -24,12 +24,13 @@ def tables() -> dict[str, pd.DataFrame]:
     rival = {"approach_a": "Ours+L_cnt+P", "approach_b": "Mask R-CNN", "grid_b": None, "metric": RATIO}
     differences.append(pair | rival | {"difference": 0.88, "low": 0.8149, "high": 0.95})
     readings = KEYS | {"approach": "Ours+L_cnt", "f1_mean_10": 0.48, "f1_mean_9": 0.54}
-    readings |= {"f1_mean_10_loose": 0.5, "f1_mean_10_tiles": 0.7}
+    readings |= {"f1_mean_10_loose": 0.5, "f1_mean_10_tiles": 0.7, "f1_50_tiles": 0.8}
     differences = pd.DataFrame(differences)
     return {
         "table1": pd.DataFrame(rows).assign(epochs=50),
         "differences": differences,
         "differences_by_look": differences.iloc[:0].assign(look=[]),
+        "differences_by_density": differences.iloc[:0].assign(k=[]),
         "by_density": pd.DataFrame(columns=["approach", "k", *KEYS, "f1_50", "tp", "fn", "count_mae"]),
         "readings": pd.DataFrame([readings]),
     }
@@ -160,10 +161,19 @@ def test_by_look_and_by_nuclei_in_the_tile():
         ]
         + [row | {"approach": "Ours", "k": "1–2", "f1_50": 0.1, "tp": 5, "count_mae": 9}]
     )
+    given["differences_by_density"] = pd.DataFrame(
+        [
+            pair | {"k": "1–2", "images": 30, "low": -0.01},
+            pair | {"k": "3–5", "images": 9},
+            pair | {"k": "3–5", "metric": "iou"},
+        ]
+    )
     page = analysis_page(given, "mine")
+    assert "| a − b | encoder | seed | K = 1–2 (30 images) | K = 3–5 (9 images) |" in page
     assert lines(page, "| Ours+L_cnt+P − Semantic+WS ") == [
         "| Ours+L_cnt+P − Semantic+WS | tiny | 0 | fluorescence | 40 | **+30.0** | +21.0 … +38.0 |",
         "| Ours+L_cnt+P − Semantic+WS | tiny | 0 | tissue | 7 | +30.0 | -1.0 … +38.0 |",
+        "| Ours+L_cnt+P − Semantic+WS | tiny | 0 | +30.0 (-1.0 … +38.0) | **+30.0** (+21.0 … +38.0) |",
     ]
     assert lines(page, "| approach | encoder | K = ") == [
         "| approach | encoder | K = 1–2 (100) |",

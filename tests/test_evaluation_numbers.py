@@ -34,6 +34,7 @@ def test_pooled_means_curves_and_readings_by_hand() -> None:
     readings = mean_f1_readings(scores).iloc[0]
     assert readings["f1_mean_10_loose"] == pytest.approx(0.9 * 8 / 12)
     assert readings["f1_mean_10_tiles"] == pytest.approx((0.9 / 2 + 0.9 * 3 / 4 + 1) / 3)
+    assert readings["f1_50_tiles"] == pytest.approx((1 / 2 + 3 / 4 + 1) / 3)
 
 
 def test_intervals_are_paired_and_skip_what_is_not_there() -> None:

@@ -18,7 +18,7 @@ from canonuclei.data.tiles import cut_tiles, read_tiles
 from canonuclei.errors import InputError
 from canonuclei.evaluation.aggregate import by_density, pooled
 from canonuclei.evaluation.approaches import score_run
-from canonuclei.evaluation.bootstrap import differences, differences_by_look
+from canonuclei.evaluation.bootstrap import differences, differences_by_density, differences_by_look
 from canonuclei.evaluation.frames import GroundTruth
 from canonuclei.evaluation.labels import score_labels
 from canonuclei.evaluation.references import otsu_predictions, score_references
@@ -192,6 +192,17 @@ def test_differences_of_each_look(sets, canonical) -> None:
     own = differences(scores[(scores["scope"] == "tile") & (scores["image"] != "b")], 20, 0)
     pd.testing.assert_frame_equal(found[found["look"] == "fluorescence"].iloc[:, 1:], own)
     assert set(found["look"]) == {"fluorescence", "tissue"} and set(found["scope"]) == {"tile"}
+
+
+def test_differences_by_the_nuclei_of_a_tile(sets, canonical) -> None:
+    scores = pd.concat([canonical, score_references(sets[0], distance=5)], ignore_index=True)
+    found = differences_by_density(scores, 20, 0)
+    assert list(dict.fromkeys(found["k"])) == ["0", "3–5", "6–10"] and set(found["scope"]) == {"tile"}
+    own = differences(scores[(scores["scope"] == "tile") & scores["true_nuclei"].between(6, 10)], 20, 0)
+    pd.testing.assert_frame_equal(found[found["k"] == "6–10"].iloc[:, 1:].reset_index(drop=True), own)
+    alike = scores[scores["true_nuclei"].between(3, 5)]
+    assert differences_by_density(alike, 20, 0).empty
+    assert differences_by_density(scores.assign(true_nuclei=pd.NA), 20, 0).empty
 
 
 def test_label_images_of_images_that_were_rescaled(sets, tmp_path: Path) -> None:

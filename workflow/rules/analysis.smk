@@ -136,6 +136,7 @@ rule analysis_page:
         table1=f"{RESULTS}/table1.csv",
         differences=f"{RESULTS}/differences.csv",
         differences_by_look=f"{RESULTS}/differences_by_look.csv",
+        differences_by_density=f"{RESULTS}/differences_by_density.csv",
         by_density=f"{RESULTS}/table1_by_density.csv",
         readings=f"{RESULTS}/f1_mean_readings.csv",
         made=[file for file in ANALYSIS if file.endswith(".csv")],

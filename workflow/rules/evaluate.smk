@@ -37,6 +37,7 @@ MADE_TABLES = {
     "readings": "f1_mean_readings.csv",
     "differences": "differences.csv",
     "differences_by_look": "differences_by_look.csv",
+    "differences_by_density": "differences_by_density.csv",
     "text": "table1.md",
     "page": "table1.html",
 }
@@ -52,6 +53,7 @@ CAPTIONED = {
     "readings": "Readings of the mean F1",
     "differences": "Differences, 95 % intervals",
     "differences_by_look": "Differences by look",
+    "differences_by_density": "Differences by nuclei in the tile",
 }
 if not config["evaluation"]["leave_out"]:
     del CAPTIONED["without"]  # it would be an empty table

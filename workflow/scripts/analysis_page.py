@@ -33,7 +33,14 @@ def main(
 
 if __name__ == "__main__":
     with log_to(snakemake.log[0]):
-        names = ("table1", "differences", "differences_by_look", "by_density", "readings")
+        names = (
+            "table1",
+            "differences",
+            "differences_by_look",
+            "differences_by_density",
+            "by_density",
+            "readings",
+        )
         given = {name: snakemake.input[name] for name in names}
         made = {Path(path).stem: path for path in snakemake.input.made}
         params = snakemake.params

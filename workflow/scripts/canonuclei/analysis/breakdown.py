@@ -1,4 +1,4 @@
-"""Parts of ``analysis.md``: differences by look, and scores by the number of nuclei in a tile."""
+"""Parts of ``analysis.md``: by look, and by the number of nuclei in a tile."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ LOOK_NOTE = """Differences in F1@0.5 as above, over the tiles of one look; drawn
 look, of which some have few. All pairs and metrics are in `../differences_by_look.csv`."""
 DENSITY_NOTE = """K: the true nuclei of a tile, those that its border cuts among them; in the heads, how many
 nuclei such tiles have in all. Medians over seeds; all of it is in `../table1_by_density.csv`."""
+DENSITY_DIFFERENCES = """Differences in F1@0.5 over the tiles of one range of K, in points, with 95 %
+intervals; drawn again are the images that have such tiles. All pairs and metrics are in
+`../differences_by_density.csv`."""
 METRICS = {"f1_50": ("F1@0.5, %", 100, 1), "count_mae": ("Count error, nuclei a tile", 1, 2)}
 
 
@@ -39,16 +42,14 @@ def whose(row: Mapping[str, Any]) -> list[str]:
 
 
 def look_parts(differences: pd.DataFrame) -> list[str]:
-    """A note and a table of what our approaches, with +P, are above their rivals in each look; or nothing.
+    """A note and a table of what our approaches, with +P, are above others in each look; or nothing.
 
     Args:
         differences: differences_by_look.csv.
     """
-    ours = differences["approach_a"].str.endswith("+P") & differences["approach_b"].isin(RIVALS)
-    chosen = differences[ours & (differences["metric"] == "f1_50")]
+    chosen = _ours_less_rivals(differences)
     if chosen.empty:
         return []
-    chosen = with_lengths_of_both(chosen.assign(unlike=differ(chosen)))
     rows = [
         [
             f"{row['approach_a']} − {row['approach_b']}",
@@ -85,11 +86,12 @@ def by_density(
     return wide, nuclei.fillna(0).astype(int).to_dict()
 
 
-def density_parts(table: pd.DataFrame, last_steps: Sequence[str]) -> list[str]:
+def density_parts(table: pd.DataFrame, differences: pd.DataFrame, last_steps: Sequence[str]) -> list[str]:
     """A note, and for F1@0.5 and the count error a table with a column for each range of K; or nothing.
 
     Args:
         table: table1_by_density.csv.
+        differences: differences_by_density.csv; what they say of F1@0.5 follows.
         last_steps: ends of the names of approaches to show.
     """
     parts = ["## By the number of nuclei in a tile", DENSITY_NOTE]
@@ -107,4 +109,31 @@ def density_parts(table: pd.DataFrame, last_steps: Sequence[str]) -> list[str]:
             ]
             heads = [f"K = {k} ({nuclei.get(k, 0):,})" for k in wide]
             parts += [f"{name}:", markdown_table(["approach", "encoder", *heads], rows, 2)]
-    return parts if len(parts) > 2 else []
+    return [*parts, *_differences_by_density(differences)] if len(parts) > 2 else []
+
+
+def _differences_by_density(differences: pd.DataFrame) -> list[str]:
+    """What our approaches, with +P, are above their rivals, a column a range of K; or nothing."""
+    chosen = _ours_less_rivals(differences)
+    if chosen.empty:
+        return []
+    columns = list(dict.fromkeys(differences["k"]))
+    keys = ["approach_a", "approach_b", "encoder", "seed"]
+    rows, images = [], {}
+    for key, group in chosen.groupby(keys, dropna=False, sort=False):
+        found = {row["k"]: row for row in group.to_dict("records")}
+        cells = ["{} ({})".format(*difference_cells(found[k])) if k in found else EMPTY for k in columns]
+        images |= {k: f"{row['images']:.0f}" for k, row in found.items()}
+        rows.append([f"{key[0]} − {key[1]}", *whose(dict(zip(keys, key, strict=True))), *cells])
+    known = [place for place, k in enumerate(columns) if k in images]
+    heads = [f"K = {columns[place]} ({images[columns[place]]} images)" for place in known]
+    rows = [[*row[:3], *(row[3 + place] for place in known)] for row in rows]
+    return [DENSITY_DIFFERENCES, markdown_table(["a − b", "encoder", "seed", *heads], rows, 3)]
+
+
+def _ours_less_rivals(differences: pd.DataFrame) -> pd.DataFrame:
+    """Differences in F1@0.5 of what ends with +P from the rivals, and with L_cnt from the same without."""
+    merged = differences["approach_a"].str.endswith("+P")
+    others = differences["approach_b"].isin([*RIVALS, "Ours+P"])
+    chosen = differences[merged & others & (differences["metric"] == "f1_50")]
+    return with_lengths_of_both(chosen.assign(unlike=differ(chosen)))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..data.looks import LOOKS
 from .bootstrap import SUMS, pooled_metrics
+from .density import DENSITIES, density_of
 from .frames import LOOSE_THRESHOLDS
 from .matching import THRESHOLDS
 from .pixels import f1, ratio
@@ -16,9 +17,7 @@ from .scores import KEYS, TP, summable
 
 METRIC_COLUMNS = ["iou", "dice", "f1_50", "f1_mean_9", "f1_mean_10", "tp", "fp", "fn", "count_mae"]
 CURVE_COLUMNS = [*KEYS, "iou_threshold", "tp", "fp", "fn", "f1"]
-READING_COLUMNS = [*KEYS, "f1_mean_9", "f1_mean_10", "f1_mean_10_loose", "f1_mean_10_tiles"]
-# Least K of each range of by_density; a tile of BBBC038's test images has 6.6 nuclei on the average
-DENSITIES = (0, 1, 3, 6, 11, 21)
+READING_COLUMNS = [*KEYS, "f1_mean_9", "f1_mean_10", "f1_mean_10_loose", "f1_mean_10_tiles", "f1_50_tiles"]
 # Rows stand in this order; labels of other variants follow the canonical ones, other tools come last
 APPROACHES = ("Ours", "Ours+P", "Ours+L_cnt", "Ours+L_cnt+P", "DeepLabV3", "DeepLabV3+CC", "DeepLabV3+WS",
               "Semantic+CC", "Semantic+WS", "Mask R-CNN", "Otsu+WS", "Oracle mask+CC", "Oracle mask+WS",
@@ -71,18 +70,9 @@ def by_density(scores: pd.DataFrame) -> pd.DataFrame:
     Tiles whose nuclei nobody counted have no row.
     """
     known = scores[scores["true_nuclei"].notna()]
-    rank = np.searchsorted(DENSITIES, known["true_nuclei"].to_numpy(float), side="right") - 1
-    table = pooled(known.assign(k=rank), ["approach", "k", *KEYS[1:]])
+    table = pooled(known.assign(k=density_of(known["true_nuclei"])), ["approach", "k", *KEYS[1:]])
     table = table.iloc[np.argsort(table["k"].to_numpy(), kind="stable")].reset_index(drop=True)
-    ends = [*(following - 1 for following in DENSITIES[1:]), None]
-    names = [_range_name(least, most) for least, most in zip(DENSITIES, ends, strict=True)]
-    return table.assign(k=[names[place] for place in table["k"]])
-
-
-def _range_name(least: int, most: int | None) -> str:
-    if most is None:
-        return f"{least} and more"
-    return f"{least}" if least == most else f"{least}–{most}"
+    return table.assign(k=[DENSITIES[place] for place in table["k"]])
 
 
 def f1_curves(scores: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +96,8 @@ def mean_f1_readings(scores: pd.DataFrame) -> pd.DataFrame:
 
     ``f1_mean_10_loose``: below IoU 0.5 every true and every predicted nucleus with any partner counts
     (precision and recall from the two); ``f1_mean_10_tiles``: the mean over tiles of each tile's F1, where a
-    tile with neither truth nor prediction counts 1. The other two are as in ``pooled``.
+    tile with neither truth nor prediction counts 1, and ``f1_50_tiles`` the same of F1 at IoU 0.5, which that
+    mean is to be compared with. The other two are as in ``pooled``.
     """
     scores = scores[scores[TP[0]].notna()]
     groups = scores.groupby(KEYS, dropna=False, sort=False)
@@ -120,11 +111,12 @@ def mean_f1_readings(scores: pd.DataFrame) -> pd.DataFrame:
         found = (sums["true_nuclei"] + sums["predicted_nuclei"]).to_numpy(float) > 0
         loose[tenths - 1] = np.where(found & np.isnan(harmonic), 0.0, harmonic)
     counts = scores[[*TP, "true_nuclei", "predicted_nuclei"]].to_numpy(float)
-    tiles = np.nan_to_num(f1(counts[:, :10], counts[:, 10:11], counts[:, 11:]), nan=1.0).mean(axis=1)
+    tiles = np.nan_to_num(f1(counts[:, :10], counts[:, 10:11], counts[:, 11:]), nan=1.0)
     found = pooled(scores).set_index(KEYS)[["f1_mean_9", "f1_mean_10"]]
     extra = pd.DataFrame({"f1_mean_10_loose": np.mean(loose, axis=0)}, index=sums.index)
-    tile_means = scores.assign(f1_mean_10_tiles=tiles).groupby(KEYS, dropna=False, sort=False)
-    extra["f1_mean_10_tiles"] = tile_means["f1_mean_10_tiles"].mean()
+    of_tiles = {"f1_mean_10_tiles": tiles.mean(axis=1), "f1_50_tiles": tiles[:, THRESHOLDS.index(5)]}
+    tile_means = scores.assign(**of_tiles).groupby(KEYS, dropna=False, sort=False)[list(of_tiles)].mean()
+    extra[list(of_tiles)] = tile_means
     return in_order(found.join(extra).reset_index(), READING_COLUMNS)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ..data.looks import LOOKS
+from .density import DENSITIES, density_of
 from .pixels import dice, f1, iou, ratio
 from .scores import PIXELS, TP, summable
 
@@ -92,13 +93,32 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
 def differences_by_look(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
     """``differences`` over the tiles of each look by itself, ``look`` first; no row where there is one."""
     tiles = scores[scores["scope"] == "tile"]
-    looks = [look for look in LOOKS if (tiles["look"] == look).any()]
-    parts = [differences(tiles[tiles["look"] == look], resamples, seed) for look in looks]
-    if len(parts) < 2:
-        return pd.DataFrame(columns=["look", *COLUMNS])
-    return pd.concat([part.assign(look=look) for look, part in zip(looks, parts, strict=True)])[
-        ["look", *COLUMNS]
-    ].reset_index(drop=True)
+    return _by_part(tiles, "look", LOOKS, resamples, seed)
+
+
+def differences_by_density(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """``differences`` over the tiles of each range of K by itself, the range ``k`` first (``density``).
+
+    No row where all tiles are of one range, or nobody counted their nuclei. An image is drawn with those of
+    its tiles that are of the range.
+    """
+    tiles = scores[(scores["scope"] == "tile") & scores["true_nuclei"].notna()]
+    names = [DENSITIES[place] for place in density_of(tiles["true_nuclei"])]
+    return _by_part(tiles.assign(k=names), "k", DENSITIES, resamples, seed)
+
+
+def _by_part(
+    tiles: pd.DataFrame, column: str, order: Sequence[str], resamples: int, seed: int
+) -> pd.DataFrame:
+    """``differences`` over the tiles of each value of a column, in an order of the values."""
+    values = [value for value in order if (tiles[column] == value).any()]
+    if len(values) < 2:
+        return pd.DataFrame(columns=[column, *COLUMNS])
+    parts = [
+        differences(tiles[tiles[column] == value], resamples, seed).assign(**{column: value})
+        for value in values
+    ]
+    return pd.concat(parts)[[column, *COLUMNS]].reset_index(drop=True)
 
 
 def _intervals(

@@ -11,11 +11,17 @@ import pandas as pd
 from ..errors import InputError
 from ..files import atomic_path
 from .aggregate import by_density, by_look, f1_curves, mean_f1_readings, mean_over_images, pooled
-from .bootstrap import differences, differences_by_look
+from .bootstrap import differences, differences_by_density, differences_by_look
 from .lengths import with_epochs, with_epochs_of_both
 from .markdown import table1_markdown
 from .page import html_page
 from .scores import TP
+
+COMPARED = {
+    "differences": differences,
+    "differences_by_look": differences_by_look,
+    "differences_by_density": differences_by_density,
+}
 
 
 def make_tables(scores: pd.DataFrame, leave_out: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -60,7 +66,7 @@ def write_tables(
     seed: int,
     leave_out: Sequence[str] = (),
 ) -> None:
-    """Write all tables, the differences, all and by look, and ``table1.md`` with the same as ``table1.html``.
+    """Write all tables, the differences, and ``table1.md`` with the same as ``table1.html``.
 
     Args:
         folder: where they go.
@@ -77,7 +83,7 @@ def write_tables(
     left_out = [image for image in leave_out if (images == image).any()]
     about = {**about, **unmatched(scores), "images": images.nunique(), "left_out": left_out}
     text = table1_markdown(tables, about)
-    for name, compare in (("differences", differences), ("differences_by_look", differences_by_look)):
+    for name, compare in COMPARED.items():
         tables[name] = with_epochs_of_both(compare(scores, resamples, seed), about["runs"])
     for name, table in tables.items():
         with atomic_path(Path(folder) / f"{name}.csv") as temporary:
