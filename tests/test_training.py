@@ -23,6 +23,7 @@ from canonuclei.data.tiles import cut_tiles
 from canonuclei.errors import InputError
 from canonuclei.models.registry import build_model
 from canonuclei.settings import overlay, run_settings
+from canonuclei.training import device
 from canonuclei.training.batches import Batches
 from canonuclei.training.checkpoint import State, load_checkpoint, save_checkpoint
 from canonuclei.training.loop import Interrupted, Trainer
@@ -213,6 +214,15 @@ def test_a_schedule_of_few_steps(config, tiles, tmp_path, fraction):
     assert trainer.total == 4
     (row,) = trainer.fit()
     assert 0 < row["lr"] <= SMALL["training"]["max_lr"]
+
+
+@pytest.mark.parametrize(("has", "auto"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_told_as_what_it_was(monkeypatch, has, auto):
+    monkeypatch.setattr(device, "has_bf16", lambda where: has)
+    cpu = torch.device("cpu")
+    assert [device.precision_of(cpu, each) for each in ("auto", "bf16", "fp32")] == [auto, "bf16", "fp32"]
+    with device.autocast(cpu, "auto"):
+        assert torch.is_autocast_enabled("cpu") == has
 
 
 def test_a_damaged_checkpoint_is_named_with_the_remedy(config, tiles, tmp_path):

@@ -19,7 +19,7 @@ TABULATING = ("data/looks.py", "markdown.py", "words.py") + tuple(
     f"evaluation/{name}.py"
     for name in (
         *("about", "aggregate", "bootstrap", "lengths", "markdown", "page", "pixels", "preface"),
-        *("scores", "tables"),
+        *("density", "scores", "tables"),
     )
 )
 TEST_TILES = multiext(f"{RESULTS}/tiles/test/", "tiles.csv", "instances.npy", "images.npy")

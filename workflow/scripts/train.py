@@ -14,6 +14,7 @@ from canonuclei.nuclei.measures import describe_shape, one_closed_piece
 from canonuclei.provenance import processor, revision, versions
 from canonuclei.training.batches import Batches
 from canonuclei.training.checkpoint import FAILED
+from canonuclei.training.device import precision_of
 from canonuclei.training.loop import Interrupted, Trainer
 from canonuclei.training.records import save_weights, write_log
 from canonuclei.training.summary import describe_training
@@ -94,6 +95,7 @@ def _train(
             "threads": torch.get_num_threads(),
             "device": str(trainer.device),
             "processor": processor(),
+            "precision": precision_of(trainer.device, settings["training"]["precision"]),
             "versions": versions("torch", "torchvision", "numpy", "timm"),
             "revision": revision(),
             "code": code,

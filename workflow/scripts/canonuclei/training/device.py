@@ -24,14 +24,24 @@ def has_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16"))
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Context of the network's forward pass.
+def precision_of(device: torch.device, precision: str) -> str:
+    """What ``auto`` is on a device.
 
     Args:
         device: of ``choose_device``.
         precision: ``bf16``, ``fp32``, or ``auto``: bf16 where the processor has it.
+
+    Returns:
+        ``bf16`` or ``fp32``.
     """
-    bf16 = precision == "bf16" or (precision == "auto" and has_bf16(device))
+    if precision == "auto":
+        return "bf16" if has_bf16(device) else "fp32"
+    return precision
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Context of the network's forward pass; arguments as of ``precision_of``."""
+    bf16 = precision_of(device, precision) == "bf16"
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16)
 
 

@@ -18,6 +18,7 @@ SETS = ("train", "val", "test", "whole")
 TILE_FILES = ("images.npy", "masks.npy", "valid.npy", "instances.npy", "tiles.csv")
 _TOLD = (
     *("model", "encoder", "seed", "supervision", "steps", "seconds", "threads", "device", "processor"),
+    "precision",
     *("versions", "revision", "code"),
 )
 
