@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
         rows.append({"approach": "Ours+L_cnt+P", **keys, "f1_50": score, "iou": 0.7, "dice": 0.8})
     rows.append({"approach": "Otsu+WS", "supervision": "none", "f1_50": 0.4, "iou": 0.5, "dice": 0.66})
     rows.append({"approach": "Semantic", "supervision": "masks", "encoder": "tiny", "seed": 0, "iou": 0.71})
-    table = pd.DataFrame(rows).assign(f1_mean_9=0.5, f1_mean_10=0.45)
+    table = pd.DataFrame(rows).assign(f1_mean_9=0.5, f1_mean_10=0.45, count_mae=1.25)
     table.to_csv(tmp_path / "table1.csv", index=False)
     run = {"steps": 1200, "seconds": 3600.0, "processor": "a processor", "threads": 2, "revision": "abc"}
     run["supervision"] = "masks+counts"
@@ -39,11 +39,14 @@ def folder(tmp_path: Path) -> Path:
 def test_medians_over_seeds_beside_the_papers(folder: Path):
     first = readme_tables.first_table(folder).splitlines()[2:]
     assert first == [
-        "| Otsu+WS | nothing | – | 40.0 | – |",
-        "| Ours+L_cnt+P | masks, counts | tiny | 60.0 (50.0–70.0) | 68.5 |",
+        "| Otsu+WS | nothing | – | 40.0 | – | 1.2 |",
+        "| Ours+L_cnt+P | masks, counts | tiny | 60.0 (50.0–70.0) | 68.5 | 1.2 |",
     ]
     full = readme_tables.full_table(folder).splitlines()[2:]
-    assert full[0] == "| Ours+L_cnt+P | masks, counts | tiny | 128 | 70.00 | 80.00 | 60.00 | 50.00 | 45.00 |"
+    assert (
+        full[0]
+        == "| Ours+L_cnt+P | masks, counts | tiny | 128 | 70.00 | 80.00 | 60.00 | 50.00 | 45.00 | 1.25 |"
+    )
     assert full[2].startswith("| Semantic | masks | tiny | – | 71.00 | – |")
 
 
@@ -69,20 +72,25 @@ def test_a_row_of_a_shorter_run_says_so(folder: Path):
 def test_the_headline_says_who_was_told_what(folder: Path):
     assert " ".join(readme_words.headline(folder).split()) == (
         "**Told masks and counts, it reaches an F1 at IoU 0.5 of 60 %** on the test images at hand. "
-        "Beside it, Otsu's threshold with a watershed, told nothing, reaches 40 %."
+        "Beside it, Otsu's threshold with a watershed, told nothing, reaches 40 % (no interval)."
     )
     table = pd.read_csv(folder / "table1.csv")
     more = table.iloc[:1].assign(encoder="resnet50", f1_50=0.681, epochs=50)
     full = table.iloc[:1].assign(approach="Mask R-CNN", supervision="instances", f1_50=0.75, epochs=6)
-    pd.concat([table, more, full]).to_csv(folder / "table1.csv", index=False)
+    weaker = table.iloc[:1].assign(approach="Ours+P", supervision="masks", f1_50=0.55, epochs=50)
+    short = weaker.assign(encoder="resnet50", f1_50=0.44, epochs=10)
+    pd.concat([table, more, full, weaker, short]).to_csv(folder / "table1.csv", index=False)
     text = " ".join(readme_words.headline(folder).split())
-    assert "of 60 to 68 %**" in text
-    assert "Mask R-CNN, told every nucleus, but trained for 6 epochs only, 75 %." in text
+    assert "of 60 % (tiny) and 68 % (resnet50)** on the test images at hand; told masks alone, 55 %. " in text
+    assert "Mask R-CNN, told every nucleus, but trained for 6 epochs only, 75 % (no interval)." in text
     pair = {"approach_a": "Ours+L_cnt+P", "approach_b": "Otsu+WS", "metric": "f1_50", "scope": "tile"}
+    pair |= {"epochs_a": 50, "epochs_b": None}
     intervals = [pair | {"low": 0.1, "high": 0.2}, pair | {"low": -0.1, "high": 0.2}]
-    for number, unsure in ((1, False), (2, True)):
-        pd.DataFrame(intervals[:number]).to_csv(folder / "differences.csv", index=False)
-        assert ("40 % (no sure difference)" in readme_words.headline(folder)) == unsure
+    rival = pair | {"approach_b": "Mask R-CNN", "low": -0.2, "high": -0.1, "epochs_b": 6}
+    for number, caution in ((1, "40 %;"), (2, "40 % (no sure difference);")):
+        pd.DataFrame([*intervals[:number], rival]).to_csv(folder / "differences.csv", index=False)
+        text = " ".join(readme_words.headline(folder).split())
+        assert caution in text and text.endswith("75 % (not comparable).")
 
 
 def test_what_made_them(folder: Path):
@@ -113,9 +121,10 @@ def test_longer_runs_are_not_called_the_papers_schedule(folder: Path):
 def test_what_stands_in_the_published_runs_own_readme(folder: Path):
     beside = readme_tables.beside_paper(folder).splitlines()[2:]
     assert beside == [
-        "| Ours+L_cnt+P | tiny | 128 | 70.0 [71.0] | 60.0 (50.0–70.0) [68.5] | 50.0 [60.3] | 45.0 [60.3] |",
-        "| Otsu+WS | – | – | 50.0 | 40.0 | 50.0 | 45.0 |",
-        "| Semantic | tiny | – | 71.0 | – | 50.0 | 45.0 |",
+        "| Ours+L_cnt+P | tiny | 128 | 70.0 [71.0] | 60.0 (50.0–70.0) [68.5] | 50.0 [60.3] | 45.0 [60.3] |"
+        " 1.2 |",
+        "| Otsu+WS | – | – | 50.0 | 40.0 | 50.0 | 45.0 | 1.2 |",
+        "| Semantic | tiny | – | 71.0 | – | 50.0 | 45.0 | 1.2 |",
     ]
     runs = readme_tables.runs_table(folder).splitlines()[2:]
     assert runs[0] == (
@@ -151,6 +160,34 @@ def test_failures_and_density_stand_beside_what_is_said_of_them(folder: Path):
         "| approach | encoder | K = 1–2 (120) | K = 3 and more (120) |",
         "| :-- | :-- | --: | --: |",
         "| Ours+P | tiny | 50.0 | 50.0 |",
+    ]
+
+
+def test_looks_and_crowding(folder: Path):
+    keys = {"approach": "Ours+P", "supervision": "masks", "encoder": "tiny", "grid": 128, "epochs": 50}
+    rows = [
+        {**keys, "seed": seed, "look": look, "iou": 0.7, "f1_50": 0.5 + seed / 10, "count_mae": count}
+        for seed in range(3)
+        for look, count in (("fluorescence", 1.5), ("tissue", 3.25))
+    ]
+    pd.DataFrame([*rows, rows[0] | {"approach": "Ours"}, rows[0] | {"grid": 32}]).to_csv(
+        folder / "table1_by_look.csv", index=False
+    )
+    text = published_tables.by_look(folder).splitlines()
+    assert text[0].startswith("| approach | encoder | fluorescence: IoU | fluorescence: F1@0.5 | ")
+    assert text[2:] == ["| Ours+P | tiny | 70.0 | 60.0 | 1.5 | 70.0 | 60.0 | 3.2 |"]
+    pair = {"approach_a": "Ours+P", "approach_b": "Semantic+WS", "encoder": "tiny", "metric": "f1_50"}
+    pair |= {"difference": 0.1, "low": -0.02, "high": 0.3, "epochs_a": 50, "epochs_b": 50}
+    rows = [
+        *(pair | {"seed": 0, "k": "1–2", "images": 9}, pair | {"seed": 0, "k": "3–5", "images": 7}),
+        *(pair | {"seed": 1, "k": "1–2", "images": 9}, pair | {"seed": 2, "k": "1–2", "epochs_b": 6}),
+    ]
+    pd.DataFrame(rows).to_csv(folder / "differences_by_density.csv", index=False)
+    text = published_tables.crowding(folder).splitlines()
+    assert text[0] == "|  | K = 1–2 (9 images) | K = 3–5 (7 images) |"
+    assert text[2:] == [
+        "| Ours+P, tiny, seed 0 | +10.0 (−2.0 to +30.0) | +10.0 (−2.0 to +30.0) |",
+        "| Ours+P, tiny, seed 1 | +10.0 (−2.0 to +30.0) | – |",
     ]
 
 

@@ -30,8 +30,8 @@ rule trial:
     threads: workflow.cores
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         trial=trial_of,
         about=about_trial,

@@ -2,14 +2,24 @@
 
 from pathlib import Path
 
+from canonuclei.errors import InputError
+from canonuclei.files import atomic_path
+
 BEGIN, END = "<!-- {name}: begin -->", "<!-- {name}: end -->"
 
 
 def replaced(text: str, name: str, new: str) -> str:
-    """``text`` with what stands between the marks of ``name`` replaced."""
+    """``text`` with what stands between the marks of ``name`` replaced.
+
+    Raises:
+        InputError: the marks are not there once each, one after the other.
+    """
     begin, end = BEGIN.format(name=name), END.format(name=name)
-    before, rest = text.split(begin)
-    return f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed) or begin in rest or end in before + after:
+        raise InputError(name, "no such part", f"put {begin} and {end} once each into the document")
+    return f"{before}{begin}\n{new}\n{end}{after}"
 
 
 def put(document: Path, name: str, new: str, check: bool = False) -> int:
@@ -25,5 +35,6 @@ def put(document: Path, name: str, new: str, check: bool = False) -> int:
     text = replaced(old, name, new)
     if check:
         return int(old != text)
-    document.write_text(text, encoding="utf-8")
+    with atomic_path(document) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return 0

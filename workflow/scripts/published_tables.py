@@ -33,7 +33,7 @@ def failures(folder: Path) -> str:
     ends = sizes[0], sizes[-1]
     shares = _medians(table[table["by"] == "all"], [*TRUE_KINDS, UNMATCHED, FALSE])
     for end in ends:
-        shares[end] = _medians(table[table["group"] == end], ["found"])["found"]
+        shares[end] = _medians(table[(table["by"] == "size") & (table["group"] == end)], ["found"])["found"]
     heads = [*TRUE_KINDS, UNMATCHED, FALSE, *(f"found, {end} px²" for end in ends)]
     return _text(100 * shares, heads)
 
@@ -44,6 +44,34 @@ def density(folder: Path) -> str:
     wide, nuclei = by_density(table, LAST_STEPS, "f1_50")
     wide = wide.drop(columns="0", errors="ignore")
     return _text(100 * wide, [f"K = {k} ({nuclei[k]:,})" for k in wide])
+
+
+def crowding(folder: Path) -> str:
+    """How far ours, with +P, are above ``Semantic+WS`` in F1@0.5 by K, in points with 95 % intervals."""
+    table = pd.read_csv(folder / "differences_by_density.csv", dtype={"k": str})
+    table = with_lengths_of_both(table[~differ(table)])
+    merged = table["approach_a"].str.endswith("+P") & (table["approach_b"] == "Semantic+WS")
+    table = table[merged & (table["metric"] == "f1_50")]
+    images = table.groupby("k", sort=False)["images"].max()
+    rows = []
+    for (approach, encoder, seed), group in table.groupby(["approach_a", "encoder", "seed"], sort=False):
+        found = {row["k"]: row for row in group.to_dict("records")}
+        cells = [_interval(found[k]) if k in found else EMPTY for k in images.index]
+        rows.append([f"{approach}, {encoder}, seed {seed}", *cells])
+    return markdown_table(["", *(f"K = {k} ({number:.0f} images)" for k, number in images.items())], rows)
+
+
+def by_look(folder: Path) -> str:
+    """Pixel IoU and F1@0.5 in %, and the count error of a tile, in each look; medians over seeds."""
+    table = _finest(with_lengths(pd.read_csv(folder / "table1_by_look.csv")))
+    told = table["approach"].str.endswith(LAST_STEPS) & (table["supervision"] != "oracle")
+    table = table[told].assign(iou=100 * table["iou"], f1_50=100 * table["f1_50"])
+    looks = list(dict.fromkeys(table["look"]))
+    names = {"iou": "IoU", "f1_50": "F1@0.5", "count_mae": "count error"}
+    keys = ["approach", "encoder", "look"]
+    wide = table.groupby(keys, dropna=False, sort=False)[list(names)].median().unstack("look")
+    columns = [(name, look) for look in looks for name in names]
+    return _text(wide[columns], [f"{look}: {names[name]}" for name, look in columns])
 
 
 def lifts(folder: Path) -> str:

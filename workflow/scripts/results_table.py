@@ -6,8 +6,8 @@ Not a rule: ``make docs`` (``--check`` only tells whether they are in step).
 import sys
 from pathlib import Path
 
-import published_tables
 from in_step import put
+from published_tables import by_look, crowding, density, failures, lifts
 from readme_tables import beside_paper, first_table, full_table, runs_table
 from readme_words import headline, made_by, picture, schedule, system_picture
 
@@ -16,6 +16,17 @@ README = REPOSITORY / "README.md"
 PUBLISHED = REPOSITORY / "results" / "published"
 # The full schedule, or, as long as it is not there, a short one
 FOLDERS = ("bbbc038-stage1", "bbbc038-stage1-short")
+
+# Of the published run's own README
+PARTS = {
+    "runs": runs_table,
+    "beside the paper": beside_paper,
+    "lifts": lifts,
+    "looks": by_look,
+    "density": density,
+    "crowding": crowding,
+    "failures": failures,
+}
 
 
 def published() -> Path:
@@ -39,10 +50,8 @@ def main(check: bool = False) -> int:
     changed |= put(README, "system", system_picture(drawn()), check)
     changed |= put(README, "first results", first, check)
     if folder.name == FOLDERS[0]:
-        changed |= put(folder / "README.md", "runs", runs_table(folder), check)
-        changed |= put(folder / "README.md", "beside the paper", beside_paper(folder), check)
-        for name in ("lifts", "density", "failures"):
-            changed |= put(folder / "README.md", name, getattr(published_tables, name)(folder), check)
+        for name, made in PARTS.items():
+            changed |= put(folder / "README.md", name, made(folder), check)
     return changed | put(
         README,
         "results",
