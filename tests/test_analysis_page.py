@@ -163,6 +163,7 @@ def test_by_look_and_by_nuclei_in_the_tile():
     )
     given["differences_by_density"] = pd.DataFrame(
         [
+            pair | {"k": "0", "images": 8, "difference": 0.0},
             pair | {"k": "1–2", "images": 30, "low": -0.01},
             pair | {"k": "3–5", "images": 9},
             pair | {"k": "3–5", "metric": "iou"},

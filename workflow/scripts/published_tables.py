@@ -10,6 +10,7 @@ from canonuclei.analysis.failures import FALSE, TRUE_KINDS
 from canonuclei.analysis.page import EMPTY, LAST_STEPS, PAPER_METRICS
 from canonuclei.analysis.study import UNMATCHED
 from canonuclei.evaluation.aggregate import in_order
+from canonuclei.evaluation.density import DENSITIES
 from canonuclei.evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.markdown import markdown_table
@@ -42,7 +43,7 @@ def density(folder: Path) -> str:
     """F1@0.5 in % by the true nuclei K of the tile, medians over seeds."""
     table = pd.read_csv(folder / "table1_by_density.csv", dtype={"k": str})
     wide, nuclei = by_density(table, LAST_STEPS, "f1_50")
-    wide = wide.drop(columns="0", errors="ignore")
+    wide = wide.drop(columns=DENSITIES[0], errors="ignore")
     return _text(100 * wide, [f"K = {k} ({nuclei[k]:,})" for k in wide])
 
 
@@ -51,7 +52,7 @@ def crowding(folder: Path) -> str:
     table = pd.read_csv(folder / "differences_by_density.csv", dtype={"k": str})
     table = with_lengths_of_both(table[~differ(table)])
     merged = table["approach_a"].str.endswith("+P") & (table["approach_b"] == "Semantic+WS")
-    table = table[merged & (table["metric"] == "f1_50")]
+    table = table[merged & (table["metric"] == "f1_50") & (table["k"] != DENSITIES[0])]
     images = table.groupby("k", sort=False)["images"].max()
     rows = []
     for (approach, encoder, seed), group in table.groupby(["approach_a", "encoder", "seed"], sort=False):

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..evaluation.bootstrap import RIVALS
+from ..evaluation.density import DENSITIES
 from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from ..markdown import markdown_table
 
@@ -114,20 +115,17 @@ def density_parts(table: pd.DataFrame, differences: pd.DataFrame, last_steps: Se
 
 def _differences_by_density(differences: pd.DataFrame) -> list[str]:
     """What our approaches, with +P, are above their rivals, a column a range of K; or nothing."""
-    chosen = _ours_less_rivals(differences)
+    # without a nucleus there is none to find
+    chosen = _ours_less_rivals(differences[differences["k"].astype(str) != DENSITIES[0]])
     if chosen.empty:
         return []
-    columns = list(dict.fromkeys(differences["k"]))
-    keys = ["approach_a", "approach_b", "encoder", "seed"]
-    rows, images = [], {}
+    keys, rows = ["approach_a", "approach_b", "encoder", "seed"], []
+    images = chosen.groupby("k", sort=False)["images"].max()
     for key, group in chosen.groupby(keys, dropna=False, sort=False):
         found = {row["k"]: row for row in group.to_dict("records")}
-        cells = ["{} ({})".format(*difference_cells(found[k])) if k in found else EMPTY for k in columns]
-        images |= {k: f"{row['images']:.0f}" for k, row in found.items()}
+        cells = ["{} ({})".format(*difference_cells(found[k])) if k in found else EMPTY for k in images.index]
         rows.append([f"{key[0]} − {key[1]}", *whose(dict(zip(keys, key, strict=True))), *cells])
-    known = [place for place, k in enumerate(columns) if k in images]
-    heads = [f"K = {columns[place]} ({images[columns[place]]} images)" for place in known]
-    rows = [[*row[:3], *(row[3 + place] for place in known)] for row in rows]
+    heads = [f"K = {k} ({number:.0f} images)" for k, number in images.items()]
     return [DENSITY_DIFFERENCES, markdown_table(["a − b", "encoder", "seed", *heads], rows, 3)]
 
 
