@@ -42,7 +42,9 @@ def test_the_embedded_model_loads_without_any_hub(monkeypatch: pytest.MonkeyPatc
     load_weights(DEFAULT, model)
     size = described["settings"]["tile_size"]
     instances = model.predict(torch.zeros(1, 3, size, size))
-    assert instances.lower.shape == (1, 128, 2, 2)
+    network = described["settings"]["network"]
+    number = (size // network.get("stride", 16)) ** 2 * network["instances_per_cell"]
+    assert instances.lower.shape == (1, number, 2, 2)
     assert torch.isfinite(instances.t).all()
 
 
