@@ -359,5 +359,12 @@ def test_the_reports_front_page_tells_the_length_of_every_run(repository):
 
 def test_every_report_output_has_a_caption(repository):
     rules = "".join(path.read_text() for path in (repository / "workflow" / "rules").glob("*.smk"))
-    for name in re.findall(r'caption="\.\./report/(\w+\.rst)"', rules):
-        assert (repository / "workflow" / "report" / name).stat().st_size > 100
+    captions = re.findall(r'caption="\.\./report/(\w+\.rst)"', rules)
+    # those of the tables are made from the tables' names
+    (tables,) = re.findall(r"^MADE_TABLES = \{(.*?)^\}", rules, re.MULTILINE | re.DOTALL)
+    (told,) = re.findall(r"^CAPTIONED = \{(.*?)^\}", rules, re.MULTILINE | re.DOTALL)
+    files = dict(re.findall(r'"(\w+)": "(\w+)\.\w+"', tables))
+    captions += [f"{files[key]}.rst" for key in re.findall(r'^    "(\w+)":', told, re.MULTILINE)]
+    assert "differences_by_density.rst" in captions and "figure1.rst" in captions
+    for name in captions:
+        assert (repository / "workflow" / "report" / name).stat().st_size > 100, name
