@@ -14,6 +14,7 @@ from skimage.measure import regionprops_table
 import failures as failures_script
 from canonuclei.analysis.examples import example_of, examples
 from canonuclei.analysis.failures import failures
+from canonuclei.analysis.fate_differences import SHARES, fate_differences
 from canonuclei.analysis.measurements import MEASURED, PROPERTIES, mask_measures, measurement_errors
 from canonuclei.analysis.shapes import LearnedShape, edge_width, shape_table
 from canonuclei.analysis.study import failure_table, measurement_table, range_name, study
@@ -161,6 +162,30 @@ def test_fates_of_whole_images_and_their_tables():
     errors = measurement_table(fates)
     assert set(errors["approach"]) == {"One"}
     assert errors.set_index("measure").loc["area", "bias"] == pytest.approx(-10)
+
+
+def test_differences_of_fates_are_those_of_the_shares():
+    fates, counts = study(predictions, ["a", "b"], 1)
+    names = {"One": "Ours+P", "Merged": "Semantic+WS"}
+    fates, counts = (table.assign(approach=table["approach"].map(names)) for table in (fates, counts))
+    found = fate_differences(fates, counts, resamples=50, seed=0)
+    assert set(found["scope"]) == {"whole"} and set(found["images"]) == {2}
+    assert (found["grid_a"] == 128).all() and found["grid_b"].isna().all()
+    told = found.set_index("metric")[["difference", "low", "high"]]
+    # all images are alike, so every draw is
+    assert (told["low"] == told["difference"]).all() and (told["high"] == told["difference"]).all()
+    shares = failure_table(fates, counts).query("by == 'all'").set_index("approach")
+    for name in SHARES:
+        expected = shares.loc["Ours+P", name] - shares.loc["Semantic+WS", name]
+        assert told.loc[name, "difference"] == pytest.approx(expected), name
+    # an image without a nucleus, on which one of the two is wrong
+    empty = counts.iloc[:1].assign(image="c", found=0, part=0, false=3)
+    rival = counts[counts["approach"] == "Semantic+WS"].iloc[:1]
+    more = pd.concat([counts, empty, rival.assign(image="c", found=0, part=0, false=0)])
+    again = fate_differences(fates, more, resamples=50, seed=0).set_index("metric")
+    assert set(again["images"]) == {3} and again.loc["found", "difference"] == told.loc["found", "difference"]
+    assert again.loc["false", "difference"] == pytest.approx(5 / 7)
+    assert fate_differences(fates.iloc[:0], counts.iloc[:0], 50, 0).empty
 
 
 def test_bars_tell_of_a_row_what_it_has():

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from canonuclei.analysis.failures import TRUE_KINDS
 from canonuclei.analysis.page import analysis_page
 from canonuclei.evaluation.bootstrap import RATIO
 
@@ -138,6 +139,32 @@ def test_shapes_failures_and_measures():
     pictures = ["shapes.png", "failures.png", "failures_of_each.png", "measurements.png"]
     assert [line.split("(")[1][:-1] for line in lines(page, "![")] == pictures
     assert "| Ours | tiny | 0 | yes | yes | 0.100 | 0.020 | 0.500 | – | 0.990 |" in page
+
+
+def test_differences_of_fates_stand_below_the_shares():
+    given = tables()
+    pair = given["differences"].iloc[0].to_dict() | {"scope": "whole", "metric": "found"}
+    given["fate_differences"] = pd.DataFrame(
+        [
+            pair | {"approach_a": "Ours+L_cnt+P", "approach_b": "Ours+P", "difference": 0.0, "low": -0.02},
+            pair | {"approach_a": "Ours+L_cnt+P", "approach_b": "Ours+L_cnt", "metric": "missed"},
+            pair | {"approach_a": "Ours+L_cnt", "approach_b": "Ours", "metric": "false"},
+            pair | {"approach_a": "Ours+L_cnt", "approach_b": "Semantic+WS"},
+        ]
+    )
+    assert not lines(analysis_page(given, "mine"), "| a − b | encoder | seed | found |")
+    row = KEYS | {"approach": "Ours+P", "by": "all", "group": "all", "nuclei": 40, "predicted": 50}
+    shares = dict.fromkeys((*TRUE_KINDS, "unmatched", "false"), 0.2)
+    given["failures"] = pd.DataFrame([row | shares])
+    page = analysis_page(given, "mine")
+    heads = " | ".join((*TRUE_KINDS, "unmatched", "false"))
+    assert f"| a − b | encoder | seed | {heads} |" in page
+    assert lines(page, "| Ours+L_cnt+P − Ours") == [
+        "| Ours+L_cnt+P − Ours+P | tiny | 0 | +0.0 (-2.0 … +38.0) | – | – | – | – | – | – |",
+        "| Ours+L_cnt+P − Ours+L_cnt | tiny | 0 | – | – | – | – | **+30.0** (+21.0 … +38.0) | – | – |",
+    ]
+    assert lines(page, "| Ours+L_cnt − Ours | tiny | 0 | – | – | – | – | – | – | **+30.0** ")
+    assert not lines(page, "| Ours+L_cnt − Semantic+WS")
 
 
 def test_by_look_and_by_nuclei_in_the_tile():

@@ -87,6 +87,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             whole=f"{RESULTS}/tiles/whole/tiles.csv",
         output:
             failures=f"{RESULTS}/analysis/failures.csv",
+            differences=f"{RESULTS}/analysis/fate_differences.csv",
             measurements=f"{RESULTS}/analysis/measurements.csv",
             failures_png=f"{RESULTS}/analysis/failures.png",
             failures_svg=f"{RESULTS}/analysis/failures.svg",
@@ -106,9 +107,13 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
                 "distance": config["evaluation"]["watershed_distance"],
             },
             runs=LENGTHS,
+            resamples=config["evaluation"]["bootstrap"],
+            seed=config["evaluation"]["seed"],
             simulated=SIMULATED,
             code=code_digest(
                 "../failures.py",
+                "analysis/fate_differences.py",
+                "evaluation/bootstrap.py",
                 "analysis/examples.py",
                 "evaluation/references.py",
                 "evaluation/aggregate.py",
@@ -151,7 +156,14 @@ rule analysis_page:
         own=FOLDER,
         simulated=SIMULATED,
         code=code_digest(
-            "../analysis_page.py", "analysis/page.py", "analysis/breakdown.py", *TABULATING, *STUDYING
+            *(
+                "../analysis_page.py",
+                "analysis/page.py",
+                "analysis/breakdown.py",
+                "analysis/fate_differences.py",
+            ),
+            *TABULATING,
+            *STUDYING,
         ),
     message:
         "Setting the analysis beside what is claimed"

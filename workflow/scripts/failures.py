@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from canonuclei.analysis.examples import Example, commonest_failure, example_of, examples
+from canonuclei.analysis.fate_differences import fate_differences
 from canonuclei.analysis.study import TEXTS, failure_table, measurement_table
 from canonuclei.evaluation.aggregate import in_order
 from canonuclei.evaluation.approaches import ending_of, predictions_of
 from canonuclei.evaluation.frames import GroundTruth
-from canonuclei.evaluation.lengths import with_epochs, with_lengths
+from canonuclei.evaluation.lengths import with_epochs, with_epochs_of_both, with_lengths
 from canonuclei.evaluation.predicted import Predictions
 from canonuclei.evaluation.references import otsu_predictions
 from canonuclei.figures.failures import draw_failures, draw_failures_of_each
@@ -36,6 +37,8 @@ def main(
     figures: dict[str, dict[str, str]],
     runs: list[dict[str, Any]],
     simulated: bool,
+    resamples: int,
+    seed: int,
 ) -> None:
     """Write them.
 
@@ -43,28 +46,29 @@ def main(
         fates, counts: of the rule fates, of all runs.
         shown: what the pictures are of: ``run``, its ``epochs``, ``approach``, ``tiles``, ``whole``,
             ``distance``; ``predictions``: files of ``run``, and of every other run that has a picture.
-        tables: ``failures``, ``measurements`` → CSV.
+        tables: ``failures``, ``fate_differences``, ``measurements`` → CSV.
         figures: ``failures``, ``failures_of_each``, ``measurements`` → format → file.
         runs: ``label``, ``encoder`` and ``epochs`` of each.
         simulated: whether the images are.
+        resamples, seed: of the bootstrap of ``fate_differences``.
     """
     read = {
         path: pd.read_csv(path, dtype=TEXTS, keep_default_na=False, na_values=[""]) for path in fates + counts
     }
     every = pd.concat([read[path] for path in fates], ignore_index=True)
-    made = {
-        "failures": failure_table(every, pd.concat([read[path] for path in counts], ignore_index=True)),
-        "measurements": measurement_table(every),
-    }
+    predicted_masks = pd.concat([read[path] for path in counts], ignore_index=True)
+    made = {"failures": failure_table(every, predicted_masks), "measurements": measurement_table(every)}
     made = {name: with_epochs(table, runs) for name, table in made.items()}
+    compared = fate_differences(every, predicted_masks, resamples, seed)
+    made["fate_differences"] = with_epochs_of_both(compared, runs)
     for name, table in made.items():
         with atomic_path(tables[name]) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
     truth = GroundTruth(Path(shown["tiles"]).parent)
     whole, distance = Path(shown["whole"]).parent, shown["distance"]
     files = by_run(shown["predictions"])
-    approach, (_, encoder, seed) = shown["approach"], parse_run(shown["run"])
-    whose = f"{approach}, {encoder}, seed {seed}, {many(shown['epochs'], 'epoch')}"
+    approach, (_, encoder, own_seed) = shown["approach"], parse_run(shown["run"])
+    whose = f"{approach}, {encoder}, seed {own_seed}, {many(shown['epochs'], 'epoch')}"
     own, own_counts = (_of_run(shown["run"], paths, read) for paths in (fates, counts))
     predictions = predictions_of(files[shown["run"]], truth, whole, distance)
     found = examples(own, own_counts, predictions, truth, approach)
@@ -134,7 +138,11 @@ if __name__ == "__main__":
                 "tiles": snakemake.input.tiles,
                 "whole": snakemake.input.whole,
             },
-            {"failures": output.failures, "measurements": output.measurements},
+            {
+                "failures": output.failures,
+                "fate_differences": output.differences,
+                "measurements": output.measurements,
+            },
             {
                 "failures": {"png": output.failures_png, "svg": output.failures_svg},
                 "failures_of_each": {"png": output.of_each_png, "svg": output.of_each_svg},
@@ -142,4 +150,6 @@ if __name__ == "__main__":
             },
             list(snakemake.params.runs),
             snakemake.params.simulated,
+            snakemake.params.resamples,
+            snakemake.params.seed,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ from ..evaluation.bootstrap import RIVALS
 from ..evaluation.density import DENSITIES
 from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from ..markdown import markdown_table
+from .fate_differences import SHARES
 
 EMPTY = "–"
 LOOK_NOTE = """Differences in F1@0.5 as above, over the tiles of one look; drawn again are the images of that
@@ -20,6 +21,9 @@ nuclei such tiles have in all. Medians over seeds; all of it is in `../table1_by
 DENSITY_DIFFERENCES = """Differences in F1@0.5 over the tiles of one range of K, in points, with 95 %
 intervals; drawn again are the images that have such tiles. All pairs and metrics are in
 `../differences_by_density.csv`."""
+FATE_NOTE = """Differences a − b of these shares, in points, with 95 % intervals (as above, but over whole
+images): the first five are of the true nuclei, the last two of the predicted masks. All pairs are in
+`fate_differences.csv`."""
 METRICS = {"f1_50": ("F1@0.5, %", 100, 1), "count_mae": ("Count error, nuclei a tile", 1, 2)}
 
 
@@ -123,10 +127,19 @@ def _differences_by_density(differences: pd.DataFrame) -> list[str]:
     images = chosen.groupby("k", sort=False)["images"].max()
     for key, group in chosen.groupby(keys, dropna=False, sort=False):
         found = {row["k"]: row for row in group.to_dict("records")}
-        cells = ["{} ({})".format(*difference_cells(found[k])) if k in found else EMPTY for k in images.index]
-        rows.append([f"{key[0]} − {key[1]}", *whose(dict(zip(keys, key, strict=True))), *cells])
+        rows.append([*_pair(dict(zip(keys, key, strict=True))), *_cells(found, images.index)])
     heads = [f"K = {k} ({number:.0f} images)" for k, number in images.items()]
     return [DENSITY_DIFFERENCES, markdown_table(["a − b", "encoder", "seed", *heads], rows, 3)]
+
+
+def _pair(row: Mapping[str, Any]) -> list[str]:
+    """The first cells of a row of differences: which, of which encoder and seed."""
+    return [f"{row['approach_a']} − {row['approach_b']}", *whose(row)]
+
+
+def _cells(found: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> list[str]:
+    """A difference with its interval in each column, where there is one."""
+    return ["{} ({})".format(*difference_cells(found[name])) if name in found else EMPTY for name in columns]
 
 
 def _ours_less_rivals(differences: pd.DataFrame) -> pd.DataFrame:
@@ -135,3 +148,29 @@ def _ours_less_rivals(differences: pd.DataFrame) -> pd.DataFrame:
     others = differences["approach_b"].isin([*RIVALS, "Ours+P"])
     chosen = differences[merged & others & (differences["metric"] == "f1_50")]
     return with_lengths_of_both(chosen.assign(unlike=differ(chosen)))
+
+
+def fate_parts(differences: pd.DataFrame) -> list[str]:
+    """A note and a table of differences in what became of the nuclei; or nothing.
+
+    Our approaches, with +P, less others, and less themselves without +P; those with L_cnt, without +P, less
+    the same without L_cnt.
+
+    Args:
+        differences: fate_differences.csv.
+    """
+    merged = differences["approach_a"].str.endswith("+P")
+    itself = differences["approach_a"] == differences["approach_b"] + "+P"
+    others = merged & (differences["approach_b"].isin([*RIVALS, "Ours+P"]) | itself)
+    chosen = differences[others | (~merged & (differences["approach_b"] == "Ours"))]
+    chosen = with_lengths_of_both(chosen.assign(unlike=differ(chosen)))
+    keys, rows = ["approach_a", "approach_b", "encoder", "seed"], []
+    for key, group in chosen.groupby(keys, dropna=False, sort=False):
+        found = {row["metric"]: row for row in group.to_dict("records")}
+        cells = [
+            "{} ({})".format(*difference_cells(found[name])) if name in found else EMPTY for name in SHARES
+        ]
+        rows.append([f"{key[0]} − {key[1]}", *whose(dict(zip(keys, key, strict=True))), *cells])
+    if not rows:
+        return []
+    return [FATE_NOTE, markdown_table(["a − b", "encoder", "seed", *SHARES], rows, 3)]

@@ -16,7 +16,7 @@ from ..evaluation.preface import FEW_IMAGES
 from ..evaluation.scores import KEYS
 from ..markdown import markdown_table
 from ..words import many
-from .breakdown import density_parts, difference_cells, look_parts, whose
+from .breakdown import density_parts, difference_cells, fate_parts, look_parts, whose
 from .failures import FALSE, TRUE_KINDS
 from .study import BY, UNMATCHED
 
@@ -41,7 +41,8 @@ def analysis_page(
     Args:
         tables: ``table1``, ``differences``, ``differences_by_look``, ``differences_by_density``,
             ``by_density`` (``table1_by_density``), ``readings`` (``f1_mean_readings``) and, where they could
-            be made, ``failures``, ``measurements`` and ``shapes``, each with its figure beside the page.
+            be made, ``failures``, ``measurements`` and ``shapes``, each with its figure beside the page, and
+            ``fate_differences``.
         dataset: its name.
         own: images of a user's own, which the paper's numbers say nothing of.
         simulated: whether the images are, of which they say nothing either.
@@ -72,6 +73,8 @@ def analysis_page(
         if len(tables.get(name, ())):
             found = made(with_lengths(_in_order(tables[name])))
             parts += [f"## {heading}", f"![{picture}]({name}.png)", note, *found]
+            if name == "failures" and len(tables.get("fate_differences", ())):
+                parts += fate_parts(tables["fate_differences"])
             if name == "failures":
                 parts += ["### Each approach at its commonest failure", EACH_NOTE, OF_EACH]
     if not own and len(tables["readings"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -68,26 +68,49 @@ def differences(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame
         Beside ``FULL`` there is also ``RATIO``, whose "difference" and interval are those of the ratio a / b
         of F1@0.5.
     """
-    keys = ["approach", "encoder", "grid", "seed", "scope"]
-    numbers = summable(scores).assign(grid=scores["grid"].fillna(0), seed=scores["seed"].fillna(-1))
-    per_image = numbers.groupby([*keys, "image"])[SUMS].sum(min_count=1)
-    present = dict(tuple(per_image.groupby(level=keys)))
     rows = []
-    for a, b in claimed_pairs(list(present)):
-        first, second = (present[key].droplevel(keys) for key in (a, b))
-        both = first.index.intersection(second.index)
-        sums = [side.loc[both].to_numpy(dtype=float, na_value=np.nan) for side in (first, second)]
-        head = (a[0], b[0], a[1], a[3], b[3] if b[3] >= 0 else None, a[4], a[2] or None, b[2] or None)
+    for head, *sums in paired_sums(summable(scores), SUMS):
         for metrics, made_of in GROUPS:
             of_these = [SUMS.index(name) for name in made_of]
             known = np.all([np.isfinite(side[:, of_these]).all(axis=1) for side in sums], axis=0)
             compared = {metric: (np.subtract, metric) for metric in metrics}
-            if b[0] == FULL and "f1_50" in metrics:
+            if head[1] == FULL and "f1_50" in metrics:
                 compared[RATIO] = (ratio, "f1_50")
-            found = _intervals(*(side[known] for side in sums), compared, resamples, seed)
+            sides = (side[known] for side in sums)
+            found = paired_intervals(*sides, pooled_metrics, compared, resamples, seed)
             rows += [(*head, metric, *numbers, known.sum()) for metric, numbers in found.items()]
+    return difference_table(rows)
+
+
+def difference_table(rows: Iterable[tuple]) -> pd.DataFrame:
+    """Rows of ``COLUMNS`` as a table, whole numbers as such."""
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype(dict.fromkeys(("grid_a", "grid_b", "seed", "seed_b"), "Int64"))
+
+
+def paired_sums(
+    table: pd.DataFrame, columns: Sequence[str]
+) -> Iterator[tuple[tuple, np.ndarray, np.ndarray]]:
+    """Each claimed pair: what ``COLUMNS`` begin with, and the sums of both sides, image by image.
+
+    Args:
+        table: with approach, encoder, grid, seed, scope and image; empty in references what they have not.
+        columns: to sum over the rows of an image.
+
+    Yields:
+        The head, then two (images, columns) arrays of the images that both have; NaN what is not known.
+    """
+    keys = ["approach", "encoder", "grid", "seed", "scope"]
+    numbers = table.assign(
+        encoder=table["encoder"].fillna(""), grid=table["grid"].fillna(0), seed=table["seed"].fillna(-1)
+    )
+    per_image = numbers.groupby([*keys, "image"])[list(columns)].sum(min_count=1)
+    present = dict(tuple(per_image.groupby(level=keys)))
+    for a, b in claimed_pairs(list(present)):
+        first, second = (present[key].droplevel(keys) for key in (a, b))
+        both = first.index.intersection(second.index)
+        head = (a[0], b[0], a[1], a[3], b[3] if b[3] >= 0 else None, a[4], a[2] or None, b[2] or None)
+        yield head, *(side.loc[both].to_numpy(dtype=float, na_value=np.nan) for side in (first, second))
 
 
 def differences_by_look(scores: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
@@ -121,17 +144,19 @@ def _by_part(
     return pd.concat(parts)[[column, *COLUMNS]].reset_index(drop=True)
 
 
-def _intervals(
+def paired_intervals(
     a: np.ndarray,
     b: np.ndarray,
+    measured: Callable[[np.ndarray], Mapping[str, np.ndarray]],
     compared: Mapping[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], str]],
     resamples: int,
     seed: int,
 ) -> dict[str, tuple[float, ...]]:
-    """Name → value, low, high of two (images, len(SUMS)) arrays; undefined ones are left out.
+    """Name → value, low, high of two (images, sums) arrays; undefined ones are left out.
 
     Args:
         a, b: sums of each image; NaN only where no metric of ``compared`` needs them.
+        measured: metrics of (…, sums) sums, by name, as ``pooled_metrics`` gives them.
         compared: name → how the metric of the two sides is compared, and which.
         resamples, seed: of the draws.
     """
@@ -139,8 +164,8 @@ def _intervals(
         return {}
     random = np.random.default_rng(seed)
     drawn = random.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples).astype(float)
-    whole = [pooled_metrics(side.sum(axis=0)) for side in (a, b)]
-    spread = [pooled_metrics(drawn @ side) for side in (a, b)]
+    whole = [measured(side.sum(axis=0)) for side in (a, b)]
+    spread = [measured(drawn @ side) for side in (a, b)]
     found = {}
     for name, (compare, metric) in compared.items():
         value = float(compare(whole[0][metric], whole[1][metric]))
