@@ -115,7 +115,8 @@ def _caution(folder: Path, a: str, b: str) -> str:
     if differ(found).any():
         return " (not comparable)"
     unsure = (found["low"] <= 0) & (found["high"] >= 0)
-    return " (no sure difference)" if unsure.any() else ""
+    less = "less" if found["difference"].median() > 0 else "more"
+    return f" (not surely {less})" if unsure.any() else ""
 
 
 def _filled(text: str) -> str:

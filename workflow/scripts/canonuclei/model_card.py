@@ -43,7 +43,8 @@ def card(described: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> st
         f"**{described['label'].capitalize()}.**",
         f"`{described['approach']}` on {described['encoder']}, run `{described['run']}` of the data set "
         f"`{described['data']['dataset']}`, {described['parameters']:,} parameters. It learned from "
-        f"{SUPERVISION[described['supervision']]}. Written by `python workflow/scripts/embed_model.py`.",
+        f"{SUPERVISION[described['supervision']]}. {_squares(described['settings']['network'])} "
+        "Written by `python workflow/scripts/embed_model.py`.",
         "## Data",
         *_data(described),
         "## Training",
@@ -56,6 +57,14 @@ def card(described: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> st
         _licences(described),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _squares(network: Mapping[str, Any]) -> str:
+    """How many instances it predicts, and where."""
+    side = network.get("stride", 16)
+    return (
+        f"It places {many(network['instances_per_cell'], 'instance')} in each square of {side} × {side} px."
+    )
 
 
 def _data(described: Mapping[str, Any]) -> list[str]:
@@ -116,8 +125,8 @@ def _measured(described: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) 
     if not parts:
         return ["Nothing: the run's tables were not made."]
     return [
-        "On the test images; one seed. `+P`: instances that contain each other are merged, as `canonuclei "
-        "segment` does. What was chosen with test scores in view is told in the README (Results).",
+        "On the test images; one seed. `+P`: an instance of which half lies in a bigger one joins it, as in "
+        "`canonuclei segment`. What was chosen with test scores in view is told in the README (Results).",
         *parts,
     ]
 
