@@ -22,7 +22,8 @@ MB_PER_MIB = 2**20 / 1e6
 
 def training_table(published: Path) -> str:
     """What each published training on real images cost, and what it would at the paper's length."""
-    rows = [row for file in sorted(published.glob("*/made.json")) for row in _runs(file.parent)]
+    told: set[str] = set()
+    rows = [row for file in sorted(published.glob("*/made.json")) for row in _runs(file.parent, told)]
     rows += _steps(published / "benchmarks")
     if not rows:
         return NOTHING
@@ -51,17 +52,25 @@ def _steps(folder: Path) -> list[list[object]]:
     return rows
 
 
-def _runs(folder: Path) -> list[list[object]]:
-    """A row a training of a published run; none of simulated images, whose network is a tiny one."""
+def _runs(folder: Path, told: set[str]) -> list[list[object]]:
+    """A row a training of a published run; none of simulated images, whose network is a tiny one.
+
+    ``told``: digests of weights that have a row, for a run may stand in two folders.
+    """
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     if config["source"] == "simulated":
         return []
     rows: list[list[object]] = []
     for name, made in read_json(folder / "made.json")["runs"].items():
+        weights = made.get("weights")  # not told by runs of before this was recorded
+        if weights in told:
+            continue
+        if weights:
+            told.add(weights)
         model = read_json(folder / "runs" / name / "model.json")
-        told = f"`{name}`, {made['steps']:,} steps"
+        title = f"`{name}`, {made['steps']:,} steps"
         batch = model["settings"]["training"]["batch_size"]
-        rows.append(_row(told, folder, made["steps"], made["seconds"] * made["threads"], batch, ""))
+        rows.append(_row(title, folder, made["steps"], made["seconds"] * made["threads"], batch, ""))
     return rows
 
 
