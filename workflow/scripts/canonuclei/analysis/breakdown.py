@@ -1,4 +1,4 @@
-"""Parts of ``analysis.md``: by look, and by the number of nuclei in a tile."""
+"""Parts of ``analysis.md``: by look, by the nuclei in a tile, and differences in what became of nuclei."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _cells(found: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> li
 
 
 def _ours_less_rivals(differences: pd.DataFrame) -> pd.DataFrame:
-    """Differences in F1@0.5 of what ends with +P from the rivals, and with L_cnt from the same without."""
+    """Differences in F1@0.5 between what ends with +P and the rivals, or Ours+P."""
     merged = differences["approach_a"].str.endswith("+P")
     others = differences["approach_b"].isin([*RIVALS, "Ours+P"])
     chosen = differences[merged & others & (differences["metric"] == "f1_50")]

@@ -21,7 +21,8 @@ POINTS = 256  # a side, of the grid that outlines are found on
 def draw_shapes(shapes: Sequence[LearnedShape], start: float, simulated: bool) -> Figure:
     """Outlines at p(s) = ½, and the mean of p(s) over all directions with its least and greatest.
 
-    A run has the line that it has in the training curves.
+    Colours and paleness are those of the training curves; the dash too, unless an encoder has runs of several
+    lengths, each of which has its own here.
 
     Args:
         shapes: of the runs.
