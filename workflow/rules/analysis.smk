@@ -161,6 +161,7 @@ rule analysis_page:
                 "analysis/page.py",
                 "analysis/breakdown.py",
                 "analysis/fate_differences.py",
+                "evaluation/grids.py",
             ),
             *TABULATING,
             *STUDYING,

@@ -43,7 +43,13 @@ rule f1_over_iou:
         "../../envs/python.yaml"
     params:
         simulated=SIMULATED,
-        code=code_digest("../f1_over_iou.py", "figures/f1_over_iou.py", "evaluation/lengths.py", *STYLING),
+        code=code_digest(
+            "../f1_over_iou.py",
+            "figures/f1_over_iou.py",
+            "evaluation/grids.py",
+            "evaluation/lengths.py",
+            *STYLING,
+        ),
     message:
         "Drawing F1 over the IoU threshold"
     script:

@@ -11,6 +11,7 @@ from canonuclei.analysis.page import EMPTY, LAST_STEPS, PAPER_METRICS
 from canonuclei.analysis.study import UNMATCHED
 from canonuclei.evaluation.aggregate import in_order
 from canonuclei.evaluation.density import DENSITIES
+from canonuclei.evaluation.grids import finest
 from canonuclei.evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.markdown import markdown_table
@@ -28,7 +29,7 @@ LIFTS = {
 def failures(folder: Path) -> str:
     """Fates of the nuclei of whole images in %, medians over seeds; and how many of the least and largest
     quarter are found."""
-    table = _finest(in_order(with_lengths(pd.read_csv(folder / "analysis" / "failures.csv"))))
+    table = finest(in_order(with_lengths(pd.read_csv(folder / "analysis" / "failures.csv"))))
     sizes = list(dict.fromkeys(table.loc[table["by"] == "size", "group"]))
     sizes.sort(key=lambda name: float(name.replace("–", " ").split()[0]))
     ends = sizes[0], sizes[-1]
@@ -64,7 +65,7 @@ def crowding(folder: Path) -> str:
 
 def by_look(folder: Path) -> str:
     """Pixel IoU and F1@0.5 in %, and the count error of a tile, in each look; medians over seeds."""
-    table = _finest(with_lengths(pd.read_csv(folder / "table1_by_look.csv")))
+    table = finest(with_lengths(pd.read_csv(folder / "table1_by_look.csv")))
     told = table["approach"].str.endswith(LAST_STEPS) & (table["supervision"] != "oracle")
     table = table[told].assign(iou=100 * table["iou"], f1_50=100 * table["f1_50"])
     looks = list(dict.fromkeys(table["look"]))
@@ -103,10 +104,6 @@ def _interval(row: dict[str, Any]) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−")
-
-
-def _finest(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["grid"].isna() | (table["grid"] == table["grid"].max())]
 
 
 def _medians(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 import yaml
 
 from canonuclei.analysis.page import EMPTY
+from canonuclei.evaluation.grids import finest
 from canonuclei.evaluation.lengths import with_lengths
 from canonuclei.evaluation.markdown import PAPER
 from canonuclei.evaluation.preface import PAPER_EPOCHS
@@ -56,8 +57,8 @@ def of_seeds(table: pd.DataFrame) -> pd.DataFrame:
 def first_rows(folder: Path) -> pd.DataFrame:
     """The rows that a reader sees first: of ``FIRST`` what ``of_seeds`` gives on the finest grid."""
     table = of_seeds(pd.read_csv(folder / "table1.csv"))
-    finest = table["grid"].isna() | (table["grid"] == table["grid"].max())
-    table = table[finest & table["approach"].isin(FIRST)]
+    table = finest(table)
+    table = table[table["approach"].isin(FIRST)]
     return table.iloc[table["approach"].map(FIRST.index).argsort(kind="stable")]
 
 

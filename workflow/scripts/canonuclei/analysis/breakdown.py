@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..evaluation.bootstrap import RIVALS
 from ..evaluation.density import DENSITIES
+from ..evaluation.grids import finest
 from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from ..markdown import markdown_table
 from .fate_differences import SHARES
@@ -56,11 +57,7 @@ def look_parts(differences: pd.DataFrame) -> list[str]:
     if chosen.empty:
         return []
     rows = [
-        [
-            f"{row['approach_a']} − {row['approach_b']}",
-            *(*whose(row), row["look"], f"{row['images']:.0f}"),
-            *difference_cells(row),
-        ]
+        [*_pair(row), row["look"], f"{row['images']:.0f}", *difference_cells(row)]
         for row in chosen.to_dict("records")
     ]
     heads = ["a − b", "encoder", "seed", "look", "images", "difference", "95 %"]
@@ -81,10 +78,9 @@ def by_density(
         Medians over seeds, a row an approach and encoder (its epochs with it where they differ), a column a
         range of K in the table's order; and how many nuclei the tiles of a range have.
     """
-    table = with_lengths(table)
-    finest = table["grid"].isna() | (table["grid"] == table["grid"].max())
+    table = finest(with_lengths(table))
     told = table["approach"].str.endswith(tuple(last_steps)) & (table["supervision"] != "oracle")
-    chosen = table[finest & told]
+    chosen = table[told]
     medians = chosen.groupby(["approach", "encoder", "k"], dropna=False, sort=False)[metric].median()
     nuclei = (chosen["tp"] + chosen["fn"]).groupby(chosen["k"]).max()
     wide = medians.unstack("k").reindex(columns=list(dict.fromkeys(table["k"])))
@@ -123,11 +119,8 @@ def _differences_by_density(differences: pd.DataFrame) -> list[str]:
     chosen = _ours_less_rivals(differences[differences["k"].astype(str) != DENSITIES[0]])
     if chosen.empty:
         return []
-    keys, rows = ["approach_a", "approach_b", "encoder", "seed"], []
     images = chosen.groupby("k", sort=False)["images"].max()
-    for key, group in chosen.groupby(keys, dropna=False, sort=False):
-        found = {row["k"]: row for row in group.to_dict("records")}
-        rows.append([*_pair(dict(zip(keys, key, strict=True))), *_cells(found, images.index)])
+    rows = _row_a_pair(chosen, "k", images.index)
     heads = [f"K = {k} ({number:.0f} images)" for k, number in images.items()]
     return [DENSITY_DIFFERENCES, markdown_table(["a − b", "encoder", "seed", *heads], rows, 3)]
 
@@ -137,9 +130,20 @@ def _pair(row: Mapping[str, Any]) -> list[str]:
     return [f"{row['approach_a']} − {row['approach_b']}", *whose(row)]
 
 
-def _cells(found: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> list[str]:
-    """A difference with its interval in each column, where there is one."""
-    return ["{} ({})".format(*difference_cells(found[name])) if name in found else EMPTY for name in columns]
+def _row_a_pair(differences: pd.DataFrame, by: str, columns: Iterable[str]) -> list[list[str]]:
+    """Rows of one pair, encoder and seed: which, then its difference with its interval in each column.
+
+    Args:
+        differences: a row a pair, encoder, seed and column.
+        by: the name of what tells the columns apart.
+        columns: its values, in order; a pair that has none there has an empty cell.
+    """
+    keys, rows = ["approach_a", "approach_b", "encoder", "seed"], []
+    for key, group in differences.groupby(keys, dropna=False, sort=False):
+        found = {row[by]: "{} ({})".format(*difference_cells(row)) for row in group.to_dict("records")}
+        cells = [found.get(column, EMPTY) for column in columns]
+        rows.append([*_pair(dict(zip(keys, key, strict=True))), *cells])
+    return rows
 
 
 def _ours_less_rivals(differences: pd.DataFrame) -> pd.DataFrame:
@@ -164,13 +168,7 @@ def fate_parts(differences: pd.DataFrame) -> list[str]:
     others = merged & (differences["approach_b"].isin([*RIVALS, "Ours+P"]) | itself)
     chosen = differences[others | (~merged & (differences["approach_b"] == "Ours"))]
     chosen = with_lengths_of_both(chosen.assign(unlike=differ(chosen)))
-    keys, rows = ["approach_a", "approach_b", "encoder", "seed"], []
-    for key, group in chosen.groupby(keys, dropna=False, sort=False):
-        found = {row["metric"]: row for row in group.to_dict("records")}
-        cells = [
-            "{} ({})".format(*difference_cells(found[name])) if name in found else EMPTY for name in SHARES
-        ]
-        rows.append([f"{key[0]} − {key[1]}", *whose(dict(zip(keys, key, strict=True))), *cells])
-    if not rows:
+    if chosen.empty:
         return []
+    rows = _row_a_pair(chosen, "metric", SHARES)
     return [FATE_NOTE, markdown_table(["a − b", "encoder", "seed", *SHARES], rows, 3)]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..evaluation.aggregate import in_order
 from ..evaluation.bootstrap import FULL, RATIO
+from ..evaluation.grids import finest
 from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from ..evaluation.markdown import PAPER, READINGS
 from ..evaluation.preface import FEW_IMAGES
@@ -73,9 +74,9 @@ def analysis_page(
         if len(tables.get(name, ())):
             found = made(with_lengths(_in_order(tables[name])))
             parts += [f"## {heading}", f"![{picture}]({name}.png)", note, *found]
-            if name == "failures" and len(tables.get("fate_differences", ())):
-                parts += fate_parts(tables["fate_differences"])
             if name == "failures":
+                if len(tables.get("fate_differences", ())):
+                    parts += fate_parts(tables["fate_differences"])
                 parts += ["### Each approach at its commonest failure", EACH_NOTE, OF_EACH]
     if not own and len(tables["readings"]):
         scored = tables["readings"].merge(tables["table1"][[*KEYS, "f1_50"]], on=KEYS, how="left")
@@ -205,10 +206,9 @@ def _whole(row: Mapping[str, Any]) -> str:
 def _failures(failures: pd.DataFrame) -> list[str]:
     """Of all nuclei, every approach; by look, density and size, those that end with ``LAST_STEPS``."""
     kinds = [*TRUE_KINDS, UNMATCHED, FALSE]
-    finest = failures[failures["grid"].isna() | (failures["grid"] == failures["grid"].max())]
-    parts = []
+    parts, failures = [], finest(failures)
     for by in BY:
-        own = finest[finest["by"] == by]
+        own = failures[failures["by"] == by]
         groups = list(dict.fromkeys(own["group"]))
         if by != "all" and len(groups) < 2:
             continue
@@ -227,9 +227,8 @@ def _failures(failures: pd.DataFrame) -> list[str]:
 
 
 def _measurements(measurements: pd.DataFrame) -> list[str]:
-    finest = measurements[measurements["grid"].isna() | (measurements["grid"] == measurements["grid"].max())]
     rows = []
-    for row in finest.to_dict("records"):
+    for row in finest(measurements).to_dict("records"):
         unit = UNITS.get(row["unit"], f" {row['unit']}")
         bias, error, r = (row[key] for key in ("bias", "median_error", "correlation"))
         cells = [

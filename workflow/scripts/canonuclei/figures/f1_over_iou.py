@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..evaluation.grids import finest
 from ..evaluation.lengths import with_lengths
 from .style import (
     BLACK,
@@ -63,7 +64,7 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     curves = curves.assign(
         grid=pd.to_numeric(curves["grid"], errors="coerce"), encoder=curves["encoder"].fillna(""), plain=plain
     )
-    curves = curves[curves["grid"].isna() | (curves["grid"] == curves["grid"].max())]
+    curves = finest(curves)
     canonical, oracle = curves["grid"].notna(), curves["approach"].str.startswith("Oracle")
     rival = curves[~canonical & ~oracle]
     ours = dict(list(curves[canonical].groupby("encoder", sort=False)))
