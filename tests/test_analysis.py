@@ -168,7 +168,8 @@ def test_differences_of_fates_are_those_of_the_shares():
     fates, counts = study(predictions, ["a", "b"], 1)
     names = {"One": "Ours+P", "Merged": "Semantic+WS"}
     fates, counts = (table.assign(approach=table["approach"].map(names)) for table in (fates, counts))
-    found = fate_differences(fates, counts, resamples=50, seed=0)
+    every = fate_differences(fates, counts, resamples=50, seed=0)
+    found = every[every["look"] == "all"]
     assert set(found["scope"]) == {"whole"} and set(found["images"]) == {2}
     assert (found["grid_a"] == 128).all() and found["grid_b"].isna().all()
     told = found.set_index("metric")[["difference", "low", "high"]]
@@ -178,11 +179,18 @@ def test_differences_of_fates_are_those_of_the_shares():
     for name in SHARES:
         expected = shares.loc["Ours+P", name] - shares.loc["Semantic+WS", name]
         assert told.loc[name, "difference"] == pytest.approx(expected), name
+    # each look by itself is one image: a difference without an interval
+    assert set(every["look"]) == {"all", "fluorescence", "tissue"}
+    tissue = every[every["look"] == "tissue"].set_index("metric")
+    assert set(tissue["images"]) == {1} and tissue[["low", "high"]].isna().all().all()
+    assert tissue.loc["merged", "difference"] == -1
+    of_one = fates["image"] != "b", counts["image"] != "b"
+    assert set(fate_differences(fates[of_one[0]], counts[of_one[1]], 50, 0)["look"]) == {"all"}
     # an image without a nucleus, on which one of the two is wrong
     empty = counts.iloc[:1].assign(image="c", found=0, part=0, false=3)
     rival = counts[counts["approach"] == "Semantic+WS"].iloc[:1]
     more = pd.concat([counts, empty, rival.assign(image="c", found=0, part=0, false=0)])
-    again = fate_differences(fates, more, resamples=50, seed=0).set_index("metric")
+    again = fate_differences(fates, more, resamples=50, seed=0).query("look == 'all'").set_index("metric")
     assert set(again["images"]) == {3} and again.loc["found", "difference"] == told.loc["found", "difference"]
     assert again.loc["false", "difference"] == pytest.approx(5 / 7)
     assert fate_differences(fates.iloc[:0], counts.iloc[:0], 50, 0).empty
@@ -236,15 +244,17 @@ def test_figures_of_failures_and_measurements(tmp_path):
 
 def test_each_approach_at_its_commonest_failure(tmp_path):
     fates, _ = study(predictions, ["a", "b"], 1)
-    found = failures_script.worst_of_each(fates, predictions, Black())
-    assert [(name, encoder, share, each.kind) for name, encoder, share, each in found] == [
-        ("One", "tiny", 0.5, "missed"),
+    told = {("One", "tiny"): "tiny, 2 epochs"}
+    found = failures_script.worst_of_each(fates, predictions, Black(), told)
+    assert [(name, run, share, each.kind) for name, run, share, each in found] == [
+        ("One", "tiny, 2 epochs", 0.5, "missed"),
         ("Merged", "tiny", 1.0, "merged"),
     ]
     # all of its nuclei lie at the image's edge: the one of median area all the same
     assert found[1][3].marked.sum() == 100
     fates.loc[fates["approach"] == "One", "kind"] = "found"
-    assert [name for name, *_ in failures_script.worst_of_each(fates, predictions, Black())] == ["Merged"]
+    found_all = failures_script.worst_of_each(fates, predictions, Black(), told)
+    assert [name for name, *_ in found_all] == ["Merged"]
     path = tmp_path / "each.png"
     for pictures in (found, []):
         make_figure(draw_failures_of_each, {"png": path}, found=pictures, simulated=True)

@@ -143,13 +143,14 @@ def test_shapes_failures_and_measures():
 
 def test_differences_of_fates_stand_below_the_shares():
     given = tables()
-    pair = given["differences"].iloc[0].to_dict() | {"scope": "whole", "metric": "found"}
+    pair = given["differences"].iloc[0].to_dict() | {"scope": "whole", "metric": "found", "look": "all"}
     given["fate_differences"] = pd.DataFrame(
         [
             pair | {"approach_a": "Ours+L_cnt+P", "approach_b": "Ours+P", "difference": 0.0, "low": -0.02},
             pair | {"approach_a": "Ours+L_cnt+P", "approach_b": "Ours+L_cnt", "metric": "missed"},
             pair | {"approach_a": "Ours+L_cnt", "approach_b": "Ours", "metric": "false"},
             pair | {"approach_a": "Ours+L_cnt", "approach_b": "Semantic+WS"},
+            pair | {"approach_a": "Ours+L_cnt+P", "approach_b": "Ours+P", "look": "tissue"},
         ]
     )
     assert not lines(analysis_page(given, "mine"), "| a − b | encoder | seed | found |")
@@ -162,7 +163,9 @@ def test_differences_of_fates_stand_below_the_shares():
     assert lines(page, "| Ours+L_cnt+P − Ours") == [
         "| Ours+L_cnt+P − Ours+P | tiny | 0 | +0.0 (-2.0 … +38.0) | – | – | – | – | – | – |",
         "| Ours+L_cnt+P − Ours+L_cnt | tiny | 0 | – | – | – | – | **+30.0** (+21.0 … +38.0) | – | – |",
+        "| Ours+L_cnt+P − Ours+P | tissue | tiny | 0 | **+30.0** (+21.0 … +38.0) | – | – | – | – | – | – |",
     ]
+    assert f"| a − b | look | encoder | seed | {heads} |" in page
     assert lines(page, "| Ours+L_cnt − Ours | tiny | 0 | – | – | – | – | – | – | **+30.0** ")
     assert not lines(page, "| Ours+L_cnt − Semantic+WS")
 

@@ -127,7 +127,7 @@ def test_training_curves_show_shorter_runs_by_themselves():
     figure = draw_training_curves(logs, {}, False)
     (axes,) = (axes for axes in figure.axes if axes.get_title() == "Validation IoU, shorter runs")
     (line,) = axes.get_lines()
-    assert len(line.get_xdata()) == 6 and axes.get_ylim()[1] < 0.7
+    assert len(line.get_xdata()) == 6 and axes.get_ylim()[0] < 0.2 and axes.get_ylim()[1] < 0.7
     figure = draw_training_curves({run: each for run, each in logs.items() if len(each) > 6}, {}, False)
     assert not [axes for axes in figure.axes if "shorter" in axes.get_title()]
 
@@ -253,8 +253,8 @@ def test_panels_hold_one_grid_and_our_best_everywhere(full):
         assert not part.duplicated(["approach", "encoder", "seed", "iou_threshold"]).any()
 
 
-def test_our_best_stands_in_every_panel_where_it_was_trained_for_another_length():
-    """Ours of 10 epochs, Ours+L_cnt of 50: the one panel of this encoder has it too, and the rivals' has."""
+def test_our_best_of_another_length_stands_beside_the_rivals_and_not_in_a_panel_of_ours():
+    """Ours of 10 epochs, Ours+L_cnt of 50: beside the first the other would pass for a run of 10."""
     rows = [
         ("Ours", 128, 10),
         ("Ours+L_cnt+P", 128, 50),
@@ -271,8 +271,8 @@ def test_our_best_stands_in_every_panel_where_it_was_trained_for_another_length(
         "Rivals, resnet50, 10 epochs",
         "Oracles: limits of a method",
     ]
-    for _, part in panels:
-        assert [*zip(part["approach"], part["encoder"], strict=True)].count(best) == 1
+    there = [[*zip(part["approach"], part["encoder"], strict=True)].count(best) for _, part in panels]
+    assert there == [0, 1, 1, 1]
 
 
 def test_figures_of_two_runs_tell_their_epochs(full):

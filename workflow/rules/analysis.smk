@@ -113,6 +113,7 @@ if FIGURE_RUNS["ours-cnt"] and not FOLDER:
             code=code_digest(
                 "../failures.py",
                 "analysis/fate_differences.py",
+                "data/looks.py",
                 "evaluation/bootstrap.py",
                 "analysis/examples.py",
                 "evaluation/references.py",

@@ -80,13 +80,15 @@ def main(
         whose=whose,
         simulated=simulated,
     )
+    named = with_lengths(made["failures"]).assign(plain=made["failures"]["encoder"])
+    told = {(row.approach, row.plain): row.encoder for row in named.dropna(subset="plain").itertuples()}
     of_each = []
     for run, paths in {**files, UNTRAINED: []}.items():
         theirs = _of_run(run, fates, read)
         predicted = (
             predictions_of(paths, truth, whole, distance) if paths else otsu_predictions(truth, distance)
         )
-        of_each += worst_of_each(theirs, predicted, truth)
+        of_each += worst_of_each(theirs, predicted, truth, told)
     order = list(in_order(made["failures"])["approach"])
     of_each.sort(key=lambda each: order.index(each[0]))
     make_figure(draw_failures_of_each, figures["failures_of_each"], found=of_each, simulated=simulated)
@@ -110,15 +112,21 @@ def by_run(files: Sequence[str]) -> dict[str, list[str]]:
 
 
 def worst_of_each(
-    fates: pd.DataFrame, predictions: Predictions, truth: GroundTruth
+    fates: pd.DataFrame, predictions: Predictions, truth: GroundTruth, told: Mapping[tuple[str, str], str]
 ) -> list[tuple[str, str, float, Example]]:
-    """Each approach of a run with its commonest failure, as ``draw_failures_of_each`` takes it."""
+    """Each approach of a run with its commonest failure, as ``draw_failures_of_each`` takes it.
+
+    Args:
+        fates: of the run.
+        predictions, truth: what its pictures are cut from.
+        told: approach and encoder → what is said of the run, as of ``with_lengths``.
+    """
     found = []
     for approach, own in fates.groupby("approach", sort=False):
         if (worst := commonest_failure(own, approach)) is not None:
             encoder = next(iter(own["encoder"].dropna()), "")
             example = example_of(worst[0], own, predictions, truth, approach)
-            found.append((approach, encoder, worst[1], example))
+            found.append((approach, told.get((approach, encoder), encoder), worst[1], example))
     return found
 
 

@@ -12,7 +12,7 @@ from ..evaluation.density import DENSITIES
 from ..evaluation.grids import finest
 from ..evaluation.lengths import differ, with_lengths, with_lengths_of_both
 from ..markdown import markdown_table
-from .fate_differences import SHARES
+from .fate_differences import EVERY, SHARES
 
 EMPTY = "–"
 LOOK_NOTE = """Differences in F1@0.5 as above, over the tiles of one look; drawn again are the images of that
@@ -25,6 +25,7 @@ intervals; drawn again are the images that have such tiles. All pairs and metric
 FATE_NOTE = """Differences a − b of these shares, in points, with 95 % intervals (as above, but over whole
 images): the first five are of the true nuclei, the last two of the predicted masks. All pairs are in
 `fate_differences.csv`."""
+FATE_LOOK_NOTE = """The same in each look by itself; drawn again are its images."""
 METRICS = {"f1_50": ("F1@0.5, %", 100, 1), "count_mae": ("Count error, nuclei a tile", 1, 2)}
 
 
@@ -170,5 +171,13 @@ def fate_parts(differences: pd.DataFrame) -> list[str]:
     chosen = with_lengths_of_both(chosen.assign(unlike=differ(chosen)))
     if chosen.empty:
         return []
-    rows = _row_a_pair(chosen, "metric", SHARES)
-    return [FATE_NOTE, markdown_table(["a − b", "encoder", "seed", *SHARES], rows, 3)]
+    heads = ["a − b", "encoder", "seed", *SHARES]
+    of_all = _row_a_pair(chosen[chosen["look"] == EVERY], "metric", SHARES)
+    parts = [FATE_NOTE, markdown_table(heads, of_all, 3)]
+    of_looks = []
+    for look, own in chosen[chosen["look"] != EVERY].groupby("look", sort=False):
+        rows = _row_a_pair(own, "metric", SHARES)
+        of_looks += [[row[0], look, *row[1:]] for row in rows]
+    if of_looks:
+        parts += [FATE_LOOK_NOTE, markdown_table(["a − b", "look", *heads[1:]], of_looks, 4)]
+    return parts

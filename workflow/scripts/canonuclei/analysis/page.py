@@ -54,7 +54,7 @@ def analysis_page(
     parts = [
         f"# Analysis of {dataset}",
         *([SIMULATED_NOTE] if simulated else []),
-        "Made by `snakemake analysis` from the tables beside it and above it.",
+        MADE_NOTE,
     ]
     if rows := _claims(differences, own):
         heads = ["a − b", "encoder", "seed", "metric", "difference", "95 %", *([] if own else ["paper"])]
@@ -89,6 +89,8 @@ def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     return in_order(table) if "grid" in table else in_order(table.assign(grid=1)).drop(columns="grid")
 
 
+MADE_NOTE = """Made by `snakemake analysis`, with the configuration of this data set, from the tables beside
+it and above it."""
 SIMULATED_NOTE = "**Simulated images.** None of these numbers says anything about real nuclei."
 CLAIMS_NOTE = """Difference a − b in points, pooled over tiles, with its 95 % interval (paired bootstrap
 over the test images: it speaks of other images like these, not of other seeds). Bold: the interval

@@ -70,7 +70,7 @@ def draw_ellipses(
         centred = f"{many(len(inside), 'nucleus', 'nuclei')} centred in it"
         right.set_xlabel(f"the framed tile: {centred}", fontsize=8)
     grid[0][0].set_title("Whole image")
-    grid[0][1].set_title("Close-up: centroid, major and minor axis, id")
+    grid[0][1].set_title(f"Close-up: centroid, major and minor axis\n(and id, of up to {NUMBERED} nuclei)")
     run = f"{nuclei.label}+P, encoder {nuclei.encoder}, seed {nuclei.seed}"
     add_note(figure, data_note(simulated, run, "ellipses of the same second moments as the nuclei"))
     return figure

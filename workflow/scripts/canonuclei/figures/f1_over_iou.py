@@ -55,9 +55,10 @@ SPARE = [(PURPLE, "-.", "P"), (BLUE, "--", "X"), (GREEN, "-.", "*"), (ORANGE, "-
 def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Curves by panel: each encoder's own models, each encoder's rivals, then the oracles.
 
-    Of the canonical models the finest grid is drawn. The paper's best stands in every panel as the measure:
-    that of the panel's own encoder, where there is one; else the first. Beside rivals of its encoder stands
-    any other variant with the count loss, after +P.
+    Of the canonical models the finest grid is drawn. The paper's best stands in the other panels as the
+    measure: that of the panel's own encoder, where there is one; else the first. Not beside runs of ours of
+    another length, where it would pass for one of them. Beside rivals of its encoder stands any other variant
+    with the count loss, after +P.
     """
     plain = curves["encoder"].fillna("")
     curves = with_lengths(curves)
@@ -73,8 +74,7 @@ def split_panels(curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     beyond = curves[canonical & curves["approach"].str.endswith("+L_cnt+P") & (curves["approach"] != BEST)]
     panels = []
     for encoder, part in ours.items():
-        has_best = BEST in set(part["approach"])
-        beside = [] if has_best else [best.get(part["plain"].iloc[0], measure)]
+        beside = [] if part["plain"].iloc[0] in best else [measure]
         panels.append((f"Ours, {encoder}", pd.concat([part, *beside])))
     trained, untrained = rival[rival["encoder"] != ""], rival[rival["encoder"] == ""]
     encoders = dict.fromkeys([*ours, *trained["encoder"]])

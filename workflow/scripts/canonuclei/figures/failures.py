@@ -79,21 +79,22 @@ def draw_failures_of_each(found: Sequence[tuple[str, str, float, Example]], simu
     """Every approach at the failure that most of its nuclei have.
 
     Args:
-        found: name of the approach, and its encoder; the share of the nuclei in 0…1; an example.
+        found: name of the approach; its encoder and whatever else tells its run; the share of the nuclei in
+            0…1; an example.
         simulated: whether the images are.
     """
     columns = min(4, max(1, len(found)))
     rows = max(1, math.ceil(len(found) / columns))
     figure, grid = plt.subplots(
-        rows, columns, figsize=(2.1 * columns, 2.6 * rows + 0.4), squeeze=False, layout="constrained"
+        rows, columns, figsize=(2.1 * columns, 2.7 * rows + 0.4), squeeze=False, layout="constrained"
     )
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, (approach, encoder, share, example) in zip(grid.flat, found, strict=False):
+    for axes, (approach, run, share, example) in zip(grid.flat, found, strict=False):
         axes.set_axis_on()
         _picture(axes, example)
-        name = math_label(approach) + (f", {encoder}" if encoder else "")
-        axes.set_title(f"{name}\n{example.kind}: {100 * share:.1f} %", fontsize=7.5)
+        told = [math_label(approach), *([run] if run else []), f"{example.kind}: {100 * share:.1f} %"]
+        axes.set_title("\n".join(told), fontsize=7.5)
     note = "shares of all true nuclei; blue true, orange dashed predicted, thick the one it is about"
     add_note(figure, data_note(simulated, note))
     return figure

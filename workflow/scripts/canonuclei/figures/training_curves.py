@@ -135,11 +135,10 @@ def _draw_term(axes: Axes, name: str, logs: Mapping[str, pd.DataFrame], looks: d
 
 
 def _draw_short(axes: Axes, logs: Mapping[str, pd.DataFrame], looks: dict[str, dict]) -> None:
-    """Validation IoU from where the first epochs are over; its own scale, for it is of few epochs."""
+    """Validation IoU on a scale of its own, for it is of few epochs."""
     _draw_term(axes, "val_iou", logs, looks)
     axes.set_title(TITLES["short"])
-    later = [pd.to_numeric(log["val_iou"], errors="coerce").iloc[1:] for log in logs.values()]
-    values = pd.concat(later).dropna()
+    values = pd.concat([pd.to_numeric(log["val_iou"], errors="coerce") for log in logs.values()]).dropna()
     if len(values):
         axes.set_ylim(max(0, values.min() - 0.05), min(1, values.max() + 0.05))
 
