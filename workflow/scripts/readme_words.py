@@ -17,13 +17,13 @@ def headline(folder: Path) -> str:
     """The result in a few sentences; rivals that are not there are left out."""
     rows = first_rows(folder)
 
-    def of(approach: str) -> str:
-        """By encoder where there are two; shorter runs only where there is no other."""
+    def of(approach: str, named: bool = False) -> str:
+        """By encoder where there are two, or it is to be named; shorter runs only where there is no other."""
         found = rows[rows["approach"] == approach]
         long = found[~(found["epochs"] < PAPER_EPOCHS)]
         found = found if long.empty else long
         scores = [f"{100 * score:.0f} %" for score in found["f1_50"]]
-        if len(scores) == 1:
+        if len(scores) == 1 and not named:
             return scores[0]
         encoders = found["encoder"].str.split(",").str[0]
         return " and ".join(f"{score} ({encoder})" for score, encoder in zip(scores, encoders, strict=True))
@@ -40,7 +40,8 @@ def headline(folder: Path) -> str:
         for name, text in rivals.items()
         if name in set(rows["approach"])
     ]
-    weaker = f"; told masks alone, {of('Ours+P')}" if "Ours+P" in set(rows["approach"]) else ""
+    several = (rows["approach"] == "Ours+L_cnt+P").sum() > 1
+    weaker = f"; told masks alone, {of('Ours+P', named=several)}" if "Ours+P" in set(rows["approach"]) else ""
     return _filled(
         f"**Told masks and counts, it reaches an F1 at IoU 0.5 of {of('Ours+L_cnt+P')}** on the test images "
         f"at hand{weaker}. Beside it, {'; '.join(there)}."
@@ -115,8 +116,7 @@ def _caution(folder: Path, a: str, b: str) -> str:
     if differ(found).any():
         return " (not comparable)"
     unsure = (found["low"] <= 0) & (found["high"] >= 0)
-    less = "less" if found["difference"].median() > 0 else "more"
-    return f" (not surely {less})" if unsure.any() else ""
+    return " (these images show no sure difference)" if unsure.any() else ""
 
 
 def _filled(text: str) -> str:

@@ -69,7 +69,7 @@ def _scatter(axes: Axes, true: pd.Series, predicted: pd.Series) -> None:
     axes.plot(true, predicted, ".", color=BLUE, markersize=2, alpha=0.35, rasterized=True)
     axes.set(xscale="log", yscale="log", aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
-        steps = (1, 2, 5) if high / low < 30 else (1, 3) if high / low < 300 else (1,)
+        steps = (1, 2, 5) if high / low < 30 else (1, 3) if high / low < 100 else (1,)
         axis.set_major_locator(LogLocator(subs=steps))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
