@@ -115,8 +115,9 @@ def _caution(folder: Path, a: str, b: str) -> str:
     found = table[(table["metric"] == "f1_50") & (table["scope"] == "tile")]
     if differ(found).any():
         return " (not comparable)"
-    unsure = (found["low"] <= 0) & (found["high"] >= 0)
-    return " (these images show no sure difference)" if unsure.any() else ""
+    unsure = found[(found["low"] <= 0) & (found["high"] >= 0)]
+    encoders = " and ".join(unsure["encoder"].drop_duplicates())
+    return f" (on {encoders} no sure difference from ours, told masks and counts)" if encoders else ""
 
 
 def _filled(text: str) -> str:

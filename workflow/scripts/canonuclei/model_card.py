@@ -152,7 +152,9 @@ def _shortfalls(described: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
             found = ", ".join(
                 f"{row['look']} {row['tp'] / (row['tp'] + row['fn']):.0%}" for row in rows.to_dict("records")
             )
-            lines.append(f"- Of the nuclei of the test tiles it finds (IoU of ½ and more): {found}.")
+            lines.append(
+                f"- Of the nuclei of the test tiles it finds, after +P (IoU of ½ and more): {found}."
+            )
     return lines
 
 
