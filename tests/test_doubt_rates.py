@@ -67,6 +67,9 @@ def test_the_command_looks_at_validation_tiles(run: Path, tmp_path: Path, monkey
     assert len(rows) > 3 and {"p", "overlap", "disagreement", "matched", "look"} <= set(rows)
     assert rows["disagreement"].between(0, 1).all()
     assert capsys.readouterr().out.startswith(f"{len(rows)} nuclei, ")
+    # of another model there needs to be no run, only its place beside the tiles
+    again = check_doubt.check(run.with_name("lost"), 0, DEFAULT_MODEL)
+    assert again["disagreement"].to_numpy() == pytest.approx(rows["disagreement"].to_numpy())
     # without labels of single nuclei nobody can say what is wrong
     (run.parents[1] / "tiles" / "val" / "instances.npy").unlink()
     with pytest.raises(InputError, match="no instance labels"):

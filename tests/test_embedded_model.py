@@ -80,6 +80,10 @@ def test_a_run_becomes_a_model_with_its_own_numbers_in_the_card(run: Path, tmp_p
     pd.DataFrame(rows).to_csv(run.parents[1] / "table1.csv", index=False)
     whole = [rows[0] | {"tp": 1200, "fp": 50, "fn": 300}, rows[0] | {"approach": "Ours", "tp": 9, "fp": 9}]
     pd.DataFrame(whole).to_csv(run.parents[1] / "table1_whole.csv", index=False)
+    looks = [
+        rows[0] | {"look": look, "tp": 3, "fp": 9, "fn": fn} for look, fn in (("tissue", 1), ("dark", 3))
+    ]
+    pd.DataFrame(looks).to_csv(run.parents[1] / "table1_by_look.csv", index=False)
     described = embed(read_run(run), CONFIG, tmp_path / "default", commit="abc1234")
     written = json.loads((tmp_path / "default.json").read_text())
     assert written == described
@@ -99,6 +103,7 @@ def test_a_run_becomes_a_model_with_its_own_numbers_in_the_card(run: Path, tmp_p
     card = (tmp_path / "default.md").read_text()
     assert "43.2" in card and "100.0" not in card and "88.9" not in card
     assert "it predicts 1,250 nuclei, where there are 1,500, and finds 1,200 of these" in card
+    assert "it finds, after +P (IoU of ½ and more): tissue 75%, dark 50%." in card
     assert "terms of their own" in card and "CC0" not in card
     assert "not known: unlike images cannot be warned of" in card
 

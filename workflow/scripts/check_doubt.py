@@ -1,6 +1,7 @@
 """Are doubtful nuclei wrong more often? Over the validation tiles of a finished run, never the test's.
 
-Not a rule: ``python workflow/scripts/check_doubt.py results/<dataset>/runs/<run>``. The thresholds of
+Not a rule: ``python workflow/scripts/check_doubt.py results/<dataset>/runs/<run>``, and with ``--model
+<model.safetensors>`` of another model on the same tiles, such as the embedded one. The thresholds of
 ``canonuclei.segmentation.doubt`` were set by what it prints.
 """
 
@@ -54,17 +55,18 @@ def nuclei_of(tiles: Tiles, index: int, model: Model, limits: np.ndarray) -> pd.
     return nuclei.assign(tile=index, matched=matched, **told)
 
 
-def check(run: Path, most: int) -> pd.DataFrame:
-    """The nuclei that a run finds in its validation tiles.
+def check(run: Path, most: int, model_file: Path | None = None) -> pd.DataFrame:
+    """The nuclei that a run, or another model, finds in the validation tiles of the run's data set.
 
     Args:
         run: its folder, ``results/<dataset>/runs/<run>``.
         most: tiles, drawn the same way each time; 0: all.
+        model_file: in place of the run's own, which need not be there then.
 
     Raises:
         InputError: no such run, or validation tiles without instance labels.
     """
-    model = load_model(run)
+    model = load_model(model_file or run)
     folder = run.resolve().parents[1] / "tiles" / "val"
     if not (folder / "instances.npy").is_file():
         raise InputError(folder, "no instance labels, which tell right from wrong", _REMEDY)
@@ -82,11 +84,12 @@ def main() -> None:
     """Print how much doubt tells."""
     parser = argparse.ArgumentParser(description="Are doubtful nuclei wrong more often?")
     parser.add_argument("run", type=Path, help="results/<dataset>/runs/<run>")
+    parser.add_argument("--model", type=Path, help="another model than the run's (model.safetensors)")
     parser.add_argument("--tiles", type=int, default=0, help="drawn from the validation tiles (default: all)")
     parser.add_argument("--table", type=Path, help="CSV file to write, a row a nucleus")
     chosen = parser.parse_args()
     with one_line_errors():
-        nuclei = check(chosen.run, chosen.tiles)
+        nuclei = check(chosen.run, chosen.tiles, chosen.model)
     if chosen.table:
         with atomic_path(chosen.table) as temporary:
             nuclei.to_csv(temporary, index=False)

@@ -135,26 +135,24 @@ def _measured(described: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) 
 
 def _shortfalls(described: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """What it misses after +P, as ``canonuclei segment`` gives it, where that was measured."""
-    lines = []
-    for name in ("table1_whole", "table1_by_look"):
+
+    def counted(name: str) -> list[dict[str, Any]]:
         rows = _rows(described, tables.get(name, pd.DataFrame()))
         if not len(rows) or not {"tp", "fp", "fn"} <= set(rows):
-            continue
-        rows = rows[rows["approach"].str.endswith("+P")].dropna(subset=["tp", "fp", "fn"])
-        if name == "table1_whole":
-            lines += [
-                "- Its counts can be off without a warning: in the whole test images it predicts "
-                f"{row['tp'] + row['fp']:,.0f} nuclei, where there are {row['tp'] + row['fn']:,.0f}, and "
-                f"finds {row['tp']:,.0f} of these."
-                for row in rows.to_dict("records")
-            ]
-        elif len(rows):
-            found = ", ".join(
-                f"{row['look']} {row['tp'] / (row['tp'] + row['fn']):.0%}" for row in rows.to_dict("records")
-            )
-            lines.append(
-                f"- Of the nuclei of the test tiles it finds, after +P (IoU of ½ and more): {found}."
-            )
+            return []
+        merged = rows[rows["approach"].str.endswith("+P")]
+        return merged.dropna(subset=["tp", "fp", "fn"]).to_dict("records")
+
+    lines = [
+        "- Its counts can be off without a warning: in the whole test images it predicts "
+        f"{row['tp'] + row['fp']:,.0f} nuclei, where there are {row['tp'] + row['fn']:,.0f}, and finds "
+        f"{row['tp']:,.0f} of these."
+        for row in counted("table1_whole")
+    ]
+    looks = [f"{row['look']} {row['tp'] / (row['tp'] + row['fn']):.0%}" for row in counted("table1_by_look")]
+    if looks:
+        found = ", ".join(looks)
+        lines.append(f"- Of the nuclei of the test tiles it finds, after +P (IoU of ½ and more): {found}.")
     return lines
 
 
